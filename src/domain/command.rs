@@ -1,0 +1,220 @@
+//! What a writer is asked to do, and what it answers.
+
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use super::event::{Event, EventDraft};
+use super::gate::{GateState, Turn};
+use super::group::{Group, GroupDraft};
+use super::id::{EventId, GroupId, ReceiverId};
+use super::message::MessageKind;
+use super::principal::Recorder;
+use super::receiver::{Receiver, ReceiverDraft};
+
+/// One change, checked as far as that is possible without the registry's state.
+#[derive(Debug, Clone)]
+pub struct Command {
+    /// Who asks.
+    pub recorder: Arc<Recorder>,
+    /// What is asked.
+    pub action: Action,
+    /// The caller's idempotency key, if any.
+    pub idempotency_key: Option<String>,
+    /// Keep the messages in the log only: they are never published.
+    pub log_only: bool,
+}
+
+/// The changes that there are. Ids are assigned beforehand, so that the fate of a lost commit can
+/// be looked up.
+#[derive(Debug, Clone)]
+pub enum Action {
+    /// Define a receiver. The schema is checked and free of blanks between tokens.
+    CreateReceiver {
+        /// Its id, if it is new.
+        id: ReceiverId,
+        /// Its definition.
+        draft: ReceiverDraft,
+        /// Whether parts of its schema go unchecked.
+        unchecked_refs: bool,
+    },
+    /// Define a group.
+    CreateGroup {
+        /// Its id, if it is new.
+        id: GroupId,
+        /// Its definition.
+        draft: GroupDraft,
+    },
+    /// Put a gate in or out of force.
+    SetGroupEnabled {
+        /// The group.
+        id: GroupId,
+        /// Whether it shall be in force.
+        enabled: bool,
+    },
+    /// Record an event whose payload matches its receiver's schema.
+    RecordEvent {
+        /// Its id.
+        id: EventId,
+        /// The event.
+        draft: EventDraft,
+    },
+    /// Note a refused attempt in the audit trail.
+    Audit(AuditNote),
+}
+
+/// What the audit trail keeps of one write or refusal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditNote {
+    /// The attempted action: `create_group`…
+    pub action: String,
+    /// What it was aimed at: an id or a name.
+    pub target: String,
+    /// `done` or a refusal's code.
+    pub outcome: String,
+    /// A sentence.
+    pub detail: String,
+}
+
+impl Command {
+    /// Bytes of foreign text in this command, for the batch limit.
+    pub fn size(&self) -> usize {
+        match &self.action {
+            Action::CreateReceiver { draft, .. } => draft.schema.len(),
+            Action::RecordEvent { draft, .. } => draft.payload.size(),
+            _ => 0,
+        }
+    }
+}
+
+impl Action {
+    /// The use case's name, as in the audit trail.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::CreateReceiver { .. } => "create_receiver",
+            Self::CreateGroup { .. } => "create_group",
+            Self::SetGroupEnabled { .. } => "set_group_enabled",
+            Self::RecordEvent { .. } => "create_event",
+            Self::Audit(_) => "audit",
+        }
+    }
+
+    /// SHA-256 over the content, without the assigned id: equal for a repeated command.
+    pub fn content_digest(&self) -> [u8; 32] {
+        let mut parts: Vec<Vec<u8>> = vec![self.name().into()];
+        match self {
+            Self::CreateReceiver { draft, .. } => {
+                for text in [&draft.name, &draft.kind, &draft.version, &draft.description, &draft.schema] {
+                    parts.push(text.as_bytes().to_vec());
+                }
+            }
+            Self::CreateGroup { draft, .. } => {
+                for text in [&draft.name, &draft.kind, &draft.version, &draft.description] {
+                    parts.push(text.as_bytes().to_vec());
+                }
+                parts.push(vec![u8::from(draft.enabled)]);
+                for id in &draft.event_receiver_ids {
+                    parts.push(id.to_string().into());
+                }
+            }
+            Self::SetGroupEnabled { id, enabled } => {
+                parts.push(id.to_string().into());
+                parts.push(vec![u8::from(*enabled)]);
+            }
+            Self::RecordEvent { draft, .. } => {
+                for (_, text) in draft.unit.parts() {
+                    parts.push(text.as_bytes().to_vec());
+                }
+                parts.push(draft.description.as_bytes().to_vec());
+                parts.push(vec![u8::from(draft.success)]);
+                parts.push(draft.receiver_id.to_string().into());
+                parts.push(draft.payload.digest().to_vec());
+            }
+            Self::Audit(_) => {}
+        }
+        let mut hash = Sha256::new();
+        for part in parts {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(&part);
+        }
+        hash.finalize().into()
+    }
+}
+
+/// What a command did, or for a preview would do.
+#[derive(Debug, Clone)]
+pub enum Outcome {
+    /// A receiver.
+    Receiver {
+        /// The new or the existing one.
+        receiver: Box<Receiver>,
+        /// Whether it is new.
+        created: bool,
+        /// A group has the same type.
+        shares_type_with_group: bool,
+        /// The message, if it is new.
+        messages: Vec<MessageNote>,
+    },
+    /// A group that was created.
+    Group {
+        /// The new or the existing one.
+        group: Group,
+        /// Whether it is new.
+        created: bool,
+        /// A receiver has the same type.
+        shares_type_with_receiver: bool,
+        /// The message, if it is new.
+        messages: Vec<MessageNote>,
+    },
+    /// A group that was enabled or disabled.
+    GroupEnabled {
+        /// As it is now.
+        group: Group,
+        /// Whether that is a change.
+        changed: bool,
+        /// The message, if it is a change.
+        messages: Vec<MessageNote>,
+    },
+    /// A recorded event.
+    Event {
+        /// The event; for a repeated idempotency key the first one.
+        event: Box<Event>,
+        /// Whether it is new.
+        created: bool,
+        /// What it did to each gate that its receiver belongs to; empty when it is not new.
+        gates: Vec<GateEffect>,
+        /// The messages that it became.
+        messages: Vec<MessageNote>,
+    },
+    /// Something that was created earlier with the same idempotency key.
+    Replayed {
+        /// Its id.
+        id: String,
+    },
+    /// The audit trail was written.
+    Audited,
+}
+
+/// What one event did to one gate.
+#[derive(Debug, Clone)]
+pub struct GateEffect {
+    /// The group.
+    pub group: Group,
+    /// What happened.
+    pub turn: Turn,
+    /// How the gate stands after the event.
+    pub state: GateState,
+}
+
+/// A message that was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MessageNote {
+    /// Its position in the log.
+    pub seq: i64,
+    /// What it tells.
+    pub kind: MessageKind,
+    /// Its type.
+    pub type_name: String,
+    /// For a passed gate: whether it did not pass before.
+    pub transition: bool,
+}

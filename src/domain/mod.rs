@@ -1,0 +1,31 @@
+//! The registry's words and rules, pure: no I/O, no SQL, no JSON-RPC.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`time`], [`id`] | instants and ids; the [`time::Clock`] and [`id::IdSource`] they come from |
+//! | [`unit`], [`receiver`], [`group`], [`event`] | the records |
+//! | [`principal`] | who asks, and what they may do |
+//! | [`text`], [`json`], [`schema`] | what a field, a payload and a receiver's schema must look like |
+//! | [`gate`] | when a gate passes |
+//! | [`command`], [`decide`] | what a writer is asked, and the pure rule that turns it into a plan |
+//! | [`message`] | the wire body of everything that is published |
+//! | [`search`], [`window`] | filters, pages and time windows |
+//! | [`refusal`] | the closed set of ways to say no |
+
+pub mod command;
+pub mod decide;
+pub mod event;
+pub mod gate;
+pub mod group;
+pub mod id;
+pub mod json;
+pub mod message;
+pub mod principal;
+pub mod receiver;
+pub mod refusal;
+pub mod schema;
+pub mod search;
+pub mod text;
+pub mod time;
+pub mod unit;
+pub mod window;

@@ -1,0 +1,182 @@
+//! The use cases. Each takes the [`Principal`] who asks and authorises it, so that no surface can
+//! forget to. Nothing here knows HTTP, JSON-RPC or Kafka; nothing but this calls the writer.
+
+mod definitions;
+mod error;
+mod events;
+mod gates;
+mod naming;
+mod opening;
+mod overview;
+mod schemas;
+mod search;
+mod views;
+
+use std::sync::Arc;
+
+pub use error::{Error, Result};
+pub use opening::{Opener, OpeningState};
+pub use overview::{GroupSummary, Overview, TypeSummary};
+pub use search::{EventHit, EventSearch, GroupBy, SearchRequest};
+pub use views::{
+    DefinitionPage, EventInput, EventView, EventWritten, GateView, GroupInput, GroupWaiting, GroupWritten, MemberView,
+    PassingUnits, PayloadInput, ReceiverInput, ReceiverWritten, UnitGates, UnitInput, WaitingUnit, Warning, WriteOptions,
+};
+
+use crate::domain::command::{Action, AuditNote, Command, Outcome};
+use crate::domain::id::IdSource;
+use crate::domain::principal::{Principal, Scope};
+use crate::domain::refusal::Refusal;
+use crate::domain::schema::Documents;
+use crate::domain::time::{Clock, Timestamp};
+use crate::store::Store;
+
+/// What a registry is built from.
+#[derive(Debug)]
+pub struct Parts {
+    /// Opens the database when it is first needed.
+    pub opener: Arc<dyn Opener>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// New ids.
+    pub ids: Arc<dyn IdSource>,
+    /// What the `$ref`s of schemas may resolve to.
+    pub documents: Documents,
+    /// Whether messages are to be published: a broker is configured.
+    pub announce: bool,
+}
+
+/// The registry: everything that surfaces can ask for. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Registry {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    opening: opening::Opening,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdSource>,
+    schemas: schemas::Schemas,
+    announce: bool,
+}
+
+impl Registry {
+    /// A registry whose database is opened when it is first needed.
+    pub fn new(parts: Parts) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                opening: opening::Opening::new(parts.opener, parts.clock.clone()),
+                clock: parts.clock,
+                ids: parts.ids,
+                schemas: schemas::Schemas::new(parts.documents),
+                announce: parts.announce,
+            }),
+        }
+    }
+
+    /// Starts to open the database without waiting for it.
+    pub fn open_in_background(&self) {
+        self.inner.opening.start();
+    }
+
+    /// The present time, as the registry sees it.
+    pub fn now(&self) -> Timestamp {
+        self.inner.clock.now()
+    }
+
+    /// The store, opened; for `doctor` and the relay.
+    pub async fn store(&self) -> Result<Arc<dyn Store>> {
+        Ok(self.inner.opening.opened().await?.store.clone())
+    }
+
+    /// Lets writes in progress end and closes the database.
+    pub async fn close(&self) {
+        self.inner.opening.close().await;
+    }
+
+    /// Writes a command, or decides it without writing.
+    async fn submit(
+        &self,
+        principal: &Principal,
+        action: Action,
+        options: &WriteOptions,
+    ) -> Result<Outcome> {
+        if let Some(key) = &options.idempotency_key {
+            views::check_idempotency_key(key)?;
+        }
+        let command = Command {
+            recorder: Arc::new(principal.recorder.clone()),
+            action,
+            idempotency_key: options.idempotency_key.clone(),
+            log_only: !self.inner.announce,
+        };
+        let opened = self.inner.opening.opened().await?;
+        if options.dry_run {
+            return Ok(opened.store.preview(&command, self.now()).await??);
+        }
+        opened.writer.write(command).await.map_err(Error::from_shared)?.map_err(Error::from)
+    }
+
+    /// Notes a refused write in the audit trail and passes the result on. Previews and faults of
+    /// the database are not noted.
+    fn audited<T>(
+        &self,
+        principal: &Principal,
+        action: &'static str,
+        target: &str,
+        options: &WriteOptions,
+        result: Result<T>,
+    ) -> Result<T> {
+        if let (Err(Error::Refused(refusal)), false) = (&result, options.dry_run)
+            && !refusal.retryable()
+            && let Some(opened) = self.inner.opening.if_open()
+        {
+            let short = |text: &str| text.chars().take(500).collect::<String>();
+            opened.writer.offer(Command {
+                recorder: Arc::new(principal.recorder.clone()),
+                action: Action::Audit(AuditNote {
+                    action: action.to_owned(),
+                    target: short(target),
+                    outcome: refusal.code().to_owned(),
+                    detail: short(&refusal.to_string()),
+                }),
+                idempotency_key: None,
+                log_only: true,
+            });
+        }
+        result
+    }
+
+    /// Messages after a position of the log, with what they are about.
+    pub async fn messages(
+        &self,
+        principal: &Principal,
+        after: i64,
+        limit: usize,
+    ) -> Result<Vec<crate::domain::message::MessageRecord>> {
+        principal.require(Scope::Read)?;
+        Ok(self.store().await?.messages(after, limit.min(crate::limits::PAGE_MAX)).await?)
+    }
+
+    /// The audit trail, newest first.
+    pub async fn audit(
+        &self,
+        principal: &Principal,
+        before: Option<i64>,
+        limit: usize,
+    ) -> Result<Vec<crate::store::AuditEntry>> {
+        principal.require(Scope::Admin)?;
+        Ok(self.store().await?.audit(before, limit.min(crate::limits::PAGE_MAX)).await?)
+    }
+}
+
+/// An outcome that does not belong to the command is a defect of this program.
+fn unexpected() -> Error {
+    Error::internal("the writer gave the outcome of another command")
+}
+
+/// A refusal for a thing that is not there.
+fn not_found(kind: &'static str, what: impl Into<String>, near: Vec<String>) -> Error {
+    Error::Refused(Refusal::NotFound { kind, what: what.into(), near })
+}

@@ -1,0 +1,214 @@
+//! The one place with SQL. A [`Store`] keeps rows and gives them back; it has no rules of
+//! behaviour: what is written is decided by [`crate::domain::decide`].
+//!
+//! To add an engine: a folder with an implementation of [`Store`] and its migrations, an arm where
+//! the database's URL is read, and a line in the test-suite that every engine passes.
+
+pub mod error;
+pub mod search;
+pub mod sqlite;
+pub mod writer;
+
+use std::fmt;
+
+use async_trait::async_trait;
+
+pub use error::StoreError;
+
+use crate::domain::command::{Command, Outcome};
+use crate::domain::event::Event;
+use crate::domain::gate::Latest;
+use crate::domain::group::Group;
+use crate::domain::id::{EventId, GroupId, ReceiverId};
+use crate::domain::message::MessageRecord;
+use crate::domain::principal::Recorder;
+use crate::domain::receiver::Receiver;
+use crate::domain::refusal::Refusal;
+use crate::domain::search::{DefinitionFilter, Order, Page, Position, TextMatch};
+use crate::domain::time::Timestamp;
+use crate::domain::unit::{Unit, UnitKey};
+
+/// What a store answers.
+pub type Result<T> = std::result::Result<T, StoreError>;
+
+/// What one command of a batch led to.
+pub type Decided = std::result::Result<Outcome, Refusal>;
+
+/// A registry's rows on one database engine.
+///
+/// Reads are coarse and bounded; a list that is asked for by ids comes back without those that do
+/// not exist. Everything runs on any number of processes over one database.
+#[async_trait]
+pub trait Store: Send + Sync + fmt::Debug {
+    /// Where the rows are and how they are kept.
+    fn info(&self) -> &StoreInfo;
+
+    /// Loads the state that `commands` need, decides them, writes the plan: in one transaction,
+    /// with the registry's single write lock. The answers stand in the order of the commands.
+    /// Commands beyond the time limit of one transaction are not decided: fewer answers than
+    /// commands come back, and at least one.
+    async fn write(&self, commands: &[Command], now: Timestamp) -> Result<Vec<Decided>>;
+
+    /// Decides one command against the present state and writes nothing.
+    async fn preview(&self, command: &Command, now: Timestamp) -> Result<Decided>;
+
+    /// Receivers by id.
+    async fn receivers(&self, ids: &[ReceiverId]) -> Result<Vec<Receiver>>;
+
+    /// The text of a receiver's schema.
+    async fn schema(&self, id: ReceiverId) -> Result<Option<String>>;
+
+    /// Receivers that fit, newest first, from a bounded look at the table.
+    async fn find_receivers(&self, filter: &DefinitionFilter, after: Position, limit: usize) -> Result<Page<Receiver>>;
+
+    /// Groups by id.
+    async fn groups(&self, ids: &[GroupId]) -> Result<Vec<Group>>;
+
+    /// Groups that fit, newest first, from a bounded look at the table.
+    async fn find_groups(&self, filter: &DefinitionFilter, after: Position, limit: usize) -> Result<Page<Group>>;
+
+    /// Groups that any of these receivers belongs to, by id, at most `limit`.
+    async fn groups_of(&self, receivers: &[ReceiverId], limit: usize) -> Result<Vec<Group>>;
+
+    /// The log positions of events by id.
+    async fn event_seqs(&self, ids: &[EventId]) -> Result<Vec<i64>>;
+
+    /// Events by log position, in the order of `seqs`.
+    async fn events(&self, seqs: &[i64]) -> Result<Vec<Event>>;
+
+    /// Payload texts by log position, in the order of `seqs`.
+    async fn payloads(&self, seqs: &[i64]) -> Result<Vec<(i64, String)>>;
+
+    /// Log positions of one index range, in order, strictly inside `(after, before)`.
+    async fn stream(&self, stream: Stream, bounds: Bounds, order: Order, limit: usize) -> Result<Vec<i64>>;
+
+    /// How many events a whole stream has, from counters.
+    async fn stream_count(&self, stream: Stream) -> Result<u64>;
+
+    /// The position of the first event recorded at or after `at`; one past the newest if none.
+    async fn seq_at(&self, at: Timestamp) -> Result<i64>;
+
+    /// Names that fit, in character order: row id and text.
+    async fn names(&self, name: &TextMatch, limit: usize) -> Result<Vec<(i64, String)>>;
+
+    /// The names that were seen first most recently.
+    async fn newest_names(&self, limit: usize) -> Result<Vec<String>>;
+
+    /// Row ids of units by key.
+    async fn unit_ids(&self, keys: &[UnitKey]) -> Result<Vec<(UnitKey, i64)>>;
+
+    /// Units by row id.
+    async fn units(&self, ids: &[i64]) -> Result<Vec<(i64, Unit)>>;
+
+    /// Units, newest first by their first event: those of one name (by row id) or all.
+    async fn units_by_name(&self, name: Option<i64>, before: Position, limit: usize) -> Result<Vec<(i64, Unit)>>;
+
+    /// Units of one name and version, newest first.
+    async fn units_by_version(&self, name: i64, version: &str, limit: usize) -> Result<Vec<i64>>;
+
+    /// The newest event of each of `receivers` for each of `units` (row ids).
+    async fn latest(&self, units: &[i64], receivers: &[ReceiverId]) -> Result<Vec<(i64, ReceiverId, Latest)>>;
+
+    /// Units by their newest event of one receiver, newest first: unit row id and position.
+    async fn latest_of(&self, receiver: ReceiverId, before: Position, limit: usize) -> Result<Vec<(i64, i64)>>;
+
+    /// Messages after a position, in order, with the records that they are about.
+    async fn messages(&self, after: i64, limit: usize) -> Result<Vec<MessageRecord>>;
+
+    /// Audit rows, newest first.
+    async fn audit(&self, before: Position, limit: usize) -> Result<Vec<AuditEntry>>;
+
+    /// Totals and running numbers.
+    async fn counters(&self) -> Result<Counters>;
+
+    /// Looks for damage, for `doctor`: a list of findings, empty when all is well.
+    async fn check(&self) -> Result<Vec<String>>;
+
+    /// Closes all connections; work in progress ends first.
+    async fn close(&self);
+}
+
+/// One index range over the log of events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stream {
+    /// All events.
+    All,
+    /// All failures.
+    Failed,
+    /// Events of one unit (row id).
+    Unit(i64),
+    /// Events of one name (row id) with one outcome.
+    Name(i64, bool),
+    /// Events of one receiver with one outcome.
+    Receiver(ReceiverId, bool),
+}
+
+/// Log positions strictly between two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// Greater than this.
+    pub after: i64,
+    /// Smaller than this.
+    pub before: i64,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { after: 0, before: i64::MAX }
+    }
+}
+
+/// Where the rows are and how they are kept.
+#[derive(Debug, Clone, Default)]
+pub struct StoreInfo {
+    /// `sqlite` or `postgresql`.
+    pub engine: &'static str,
+    /// Version of the engine.
+    pub engine_version: String,
+    /// File or server.
+    pub location: String,
+    /// The version of the schema.
+    pub schema_version: i64,
+    /// The registry's own id.
+    pub registry_id: String,
+    /// Why the rows will not last, if they will not.
+    pub ephemeral: Option<String>,
+    /// What an operator should know.
+    pub warnings: Vec<String>,
+}
+
+/// Totals and running numbers, kept by the writer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Events that succeeded.
+    pub succeeded: u64,
+    /// Events that failed.
+    pub failed: u64,
+    /// Receivers.
+    pub receivers: u64,
+    /// Groups.
+    pub groups: u64,
+    /// Units.
+    pub units: u64,
+    /// Messages.
+    pub messages: u64,
+    /// The newest event's position.
+    pub last_event_seq: i64,
+    /// When the oldest event was recorded.
+    pub first_event_at: Option<Timestamp>,
+    /// When the newest event was recorded.
+    pub last_event_at: Option<Timestamp>,
+}
+
+/// One row of the audit trail.
+#[derive(Debug, Clone)]
+pub struct AuditEntry {
+    /// Its position.
+    pub seq: i64,
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub recorder: Recorder,
+    /// What was attempted, on what, how it went.
+    pub note: crate::domain::command::AuditNote,
+}

@@ -1,0 +1,146 @@
+//! The one writer of a process. Whatever is queued when it is free shares one durable commit.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
+use tokio_util::task::TaskTracker;
+
+use super::{Decided, Store, StoreError};
+use crate::domain::command::Command;
+use crate::domain::refusal::Refusal;
+use crate::domain::time::Clock;
+use crate::limits;
+
+/// What the writer answers.
+pub type Written = Result<Decided, Arc<StoreError>>;
+
+struct Job {
+    command: Command,
+    answer: oneshot::Sender<Written>,
+}
+
+/// A handle on the writer task; the task ends when the last handle is dropped and the queue is
+/// empty.
+#[derive(Debug, Clone)]
+pub struct Writer {
+    queue: mpsc::Sender<Job>,
+}
+
+impl Writer {
+    /// Starts the task.
+    pub fn start(store: Arc<dyn Store>, clock: Arc<dyn Clock>, tasks: &TaskTracker) -> Self {
+        let (queue, jobs) = mpsc::channel(limits::WRITER_QUEUE);
+        tasks.spawn(run(store, clock, jobs));
+        Self { queue }
+    }
+
+    /// Has `command` written and waits until that is durable. A caller that stops waiting does not
+    /// take the command back: it may still be written.
+    pub async fn write(&self, command: Command) -> Written {
+        let (answer, written) = oneshot::channel();
+        let job = Job { command, answer };
+        match timeout(Duration::from_secs(limits::WAIT_SECONDS), self.queue.send(job)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) => return Err(Arc::new(stopped())),
+            Err(_) => return Ok(Err(Refusal::Busy { what: "too many writes are waiting" })),
+        }
+        written.await.unwrap_or_else(|_| Err(Arc::new(stopped())))
+    }
+
+    /// Queues `command` if there is room and does not wait.
+    pub fn offer(&self, command: Command) {
+        let (answer, _) = oneshot::channel();
+        if self.queue.try_send(Job { command, answer }).is_err() {
+            tracing::warn!("the writer's queue is full: an audit row was left out");
+        }
+    }
+}
+
+fn stopped() -> StoreError {
+    StoreError::unavailable("the server is shutting down", "Start it again.")
+}
+
+async fn run(store: Arc<dyn Store>, clock: Arc<dyn Clock>, mut jobs: mpsc::Receiver<Job>) {
+    let mut waiting: VecDeque<Job> = VecDeque::new();
+    loop {
+        if waiting.is_empty() {
+            match jobs.recv().await {
+                Some(job) => waiting.push_back(job),
+                None => return,
+            }
+        }
+        while waiting.len() < limits::BATCH_COMMANDS {
+            match jobs.try_recv() {
+                Ok(job) => waiting.push_back(job),
+                Err(_) => break,
+            }
+        }
+        // Nobody waits for these any more, and nothing of them has been done.
+        waiting.retain(|job| !job.answer.is_closed() || matches!(job.command.action, crate::domain::command::Action::Audit(_)));
+        let batch = take_batch(&mut waiting);
+        if !batch.is_empty() {
+            let unfinished = write_batch(store.as_ref(), clock.as_ref(), batch).await;
+            for job in unfinished.into_iter().rev() {
+                waiting.push_front(job);
+            }
+        }
+    }
+}
+
+/// At most [`limits::BATCH_BYTES`], but at least one job.
+fn take_batch(waiting: &mut VecDeque<Job>) -> Vec<Job> {
+    let mut batch = Vec::new();
+    let mut bytes = 0;
+    while let Some(job) = waiting.front() {
+        bytes += job.command.size();
+        if !batch.is_empty() && bytes > limits::BATCH_BYTES {
+            break;
+        }
+        batch.extend(waiting.pop_front());
+    }
+    batch
+}
+
+/// Writes a batch and answers its jobs; gives back those for which the transaction had no time.
+async fn write_batch(store: &dyn Store, clock: &dyn Clock, batch: Vec<Job>) -> Vec<Job> {
+    let (commands, answers): (Vec<_>, Vec<_>) = batch.into_iter().map(|job| (job.command, job.answer)).unzip();
+    match store.write(&commands, clock.now()).await {
+        Ok(decided) => {
+            let done = decided.len();
+            let mut answers = answers.into_iter();
+            for (decided, answer) in decided.into_iter().zip(answers.by_ref()) {
+                let _ = answer.send(Ok(decided));
+            }
+            commands.into_iter().skip(done).zip(answers).map(|(command, answer)| Job { command, answer }).collect()
+        }
+        Err(StoreError::Statement { .. }) if commands.len() > 1 => {
+            // One command's data is at fault; its neighbours must not suffer.
+            tracing::warn!(commands = commands.len(), "a batch was rolled back; its commands are tried one by one");
+            for (command, answer) in commands.into_iter().zip(answers) {
+                let written = store.write(std::slice::from_ref(&command), clock.now()).await;
+                let _ = answer.send(single(written));
+            }
+            Vec::new()
+        }
+        Err(error) => {
+            let error = Arc::new(error);
+            for answer in answers {
+                let _ = answer.send(Err(error.clone()));
+            }
+            Vec::new()
+        }
+    }
+}
+
+fn single(written: super::Result<Vec<Decided>>) -> Written {
+    match written {
+        Ok(decided) => decided
+            .into_iter()
+            .next()
+            .ok_or_else(|| Arc::new(StoreError::inconsistent("event", "a command was left without an answer"))),
+        Err(error) => Err(Arc::new(error)),
+    }
+}
