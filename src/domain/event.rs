@@ -65,6 +65,11 @@ impl Payload {
         &self.text
     }
 
+    /// The text, to be shared with other threads.
+    pub fn shared(&self) -> Arc<str> {
+        self.text.clone()
+    }
+
     /// SHA-256 of the text.
     pub const fn digest(&self) -> &[u8; 32] {
         &self.digest

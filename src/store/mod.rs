@@ -106,6 +106,9 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// Units of one name and version, newest first.
     async fn units_by_version(&self, name: i64, version: &str, limit: usize) -> Result<Vec<i64>>;
 
+    /// Receivers with an event for a unit (row id), at most `limit`.
+    async fn unit_receivers(&self, unit: i64, limit: usize) -> Result<Vec<ReceiverId>>;
+
     /// The newest event of each of `receivers` for each of `units` (row ids).
     async fn latest(&self, units: &[i64], receivers: &[ReceiverId]) -> Result<Vec<(i64, ReceiverId, Latest)>>;
 

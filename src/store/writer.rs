@@ -9,13 +9,19 @@ use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
 use super::{Decided, Store, StoreError};
-use crate::domain::command::Command;
+use crate::domain::command::{Action, Command};
 use crate::domain::refusal::Refusal;
 use crate::domain::time::Clock;
 use crate::limits;
 
 /// What the writer answers.
 pub type Written = Result<Decided, Arc<StoreError>>;
+
+enum Request {
+    Write(Job),
+    /// Answered when everything queued before it is written.
+    Drain(oneshot::Sender<()>),
+}
 
 struct Job {
     command: Command,
@@ -26,7 +32,7 @@ struct Job {
 /// empty.
 #[derive(Debug, Clone)]
 pub struct Writer {
-    queue: mpsc::Sender<Job>,
+    queue: mpsc::Sender<Request>,
 }
 
 impl Writer {
@@ -41,7 +47,7 @@ impl Writer {
     /// take the command back: it may still be written.
     pub async fn write(&self, command: Command) -> Written {
         let (answer, written) = oneshot::channel();
-        let job = Job { command, answer };
+        let job = Request::Write(Job { command, answer });
         match timeout(Duration::from_secs(limits::WAIT_SECONDS), self.queue.send(job)).await {
             Ok(Ok(())) => {}
             Ok(Err(_)) => return Err(Arc::new(stopped())),
@@ -53,8 +59,18 @@ impl Writer {
     /// Queues `command` if there is room and does not wait.
     pub fn offer(&self, command: Command) {
         let (answer, _) = oneshot::channel();
-        if self.queue.try_send(Job { command, answer }).is_err() {
+        if self.queue.try_send(Request::Write(Job { command, answer })).is_err() {
             tracing::warn!("the writer's queue is full: an audit row was left out");
+        }
+    }
+}
+
+impl Writer {
+    /// Waits until everything that is queued now is written.
+    pub async fn drain(&self) {
+        let (answer, drained) = oneshot::channel();
+        if self.queue.send(Request::Drain(answer)).await.is_ok() {
+            let _ = drained.await;
         }
     }
 }
@@ -63,23 +79,29 @@ fn stopped() -> StoreError {
     StoreError::unavailable("the server is shutting down", "Start it again.")
 }
 
-async fn run(store: Arc<dyn Store>, clock: Arc<dyn Clock>, mut jobs: mpsc::Receiver<Job>) {
+async fn run(store: Arc<dyn Store>, clock: Arc<dyn Clock>, mut requests: mpsc::Receiver<Request>) {
     let mut waiting: VecDeque<Job> = VecDeque::new();
+    let mut drains: Vec<oneshot::Sender<()>> = Vec::new();
     loop {
         if waiting.is_empty() {
-            match jobs.recv().await {
-                Some(job) => waiting.push_back(job),
+            for drained in drains.drain(..) {
+                let _ = drained.send(());
+            }
+            match requests.recv().await {
+                Some(Request::Write(job)) => waiting.push_back(job),
+                Some(Request::Drain(drained)) => drains.push(drained),
                 None => return,
             }
         }
-        while waiting.len() < limits::BATCH_COMMANDS {
-            match jobs.try_recv() {
-                Ok(job) => waiting.push_back(job),
+        while waiting.len() < limits::BATCH_COMMANDS && drains.is_empty() {
+            match requests.try_recv() {
+                Ok(Request::Write(job)) => waiting.push_back(job),
+                Ok(Request::Drain(drained)) => drains.push(drained),
                 Err(_) => break,
             }
         }
         // Nobody waits for these any more, and nothing of them has been done.
-        waiting.retain(|job| !job.answer.is_closed() || matches!(job.command.action, crate::domain::command::Action::Audit(_)));
+        waiting.retain(|job| !job.answer.is_closed() || matches!(job.command.action, Action::Audit(_)));
         let batch = take_batch(&mut waiting);
         if !batch.is_empty() {
             let unfinished = write_batch(store.as_ref(), clock.as_ref(), batch).await;

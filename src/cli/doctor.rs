@@ -1,0 +1,135 @@
+//! `epr-mcp doctor`
+
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::{say, setup};
+use crate::config::Options;
+use crate::registry::{Error, Registry};
+
+/// Flags of `doctor`.
+#[derive(Debug, Args)]
+pub(super) struct DoctorArgs {
+    /// Read the whole file to look for damage
+    #[arg(long)]
+    deep: bool,
+}
+
+pub(super) async fn run(options: &Options, args: &DoctorArgs) -> anyhow::Result<ExitCode> {
+    let mut report = Report { faults: 0 };
+    report.tell("version", &format!("{} ({})", env!("CARGO_PKG_VERSION"), std::env::consts::OS));
+    let source = if options.db.is_some() { "--db, EPR_DB or the settings file" } else { "default" };
+    match options.config.as_deref() {
+        Some(path) => report.tell("settings file", &path.display().to_string()),
+        None => report.tell("settings file", "none (--config, EPR_CONFIG)"),
+    }
+    for (name, what) in super::stdio::FOREIGN_VARIABLES {
+        if std::env::var_os(name).is_some_and(|value| !value.is_empty()) {
+            report.warn(name, what);
+        }
+    }
+    let registry = match setup::configured(options).await {
+        Ok(registry) => registry,
+        Err(error) => {
+            report.fault("settings", &format!("{error:#}"));
+            return Ok(report.end());
+        }
+    };
+    report.tell("database", &format!("{} ({source})", registry.location()));
+    if let Err(error) = database(&registry, args, &mut report).await {
+        report.fault("database", &error.to_string());
+    }
+    registry.close().await;
+    Ok(report.end())
+}
+
+async fn database(registry: &Registry, args: &DoctorArgs, report: &mut Report) -> Result<(), Error> {
+    let store = registry.store().await?;
+    let info = store.info().clone();
+    report.tell("engine", &format!("{} {}, schema {}", info.engine, info.engine_version, info.schema_version));
+    if let Some(why) = &info.ephemeral {
+        report.warn("ephemeral", why);
+    }
+    for warning in &info.warnings {
+        report.warn("storage", warning);
+    }
+    let counters = store.counters().await?;
+    report.tell(
+        "holds",
+        &format!(
+            "{} events ({} failed), {} units, {} receivers, {} groups, {} messages",
+            counters.succeeded + counters.failed,
+            counters.failed,
+            counters.units,
+            counters.receivers,
+            counters.groups,
+            counters.messages
+        ),
+    );
+    if args.deep {
+        let findings = store.check().await?;
+        if findings.is_empty() {
+            report.tell("damage", "none found");
+        }
+        for finding in findings {
+            report.fault("damage", &finding);
+        }
+    }
+    shared_types(registry, report).await
+}
+
+/// Types that a receiver and a group share: watchers that match on the type alone cannot tell an
+/// event from a passed gate.
+async fn shared_types(registry: &Registry, report: &mut Report) -> Result<(), Error> {
+    use crate::domain::search::DefinitionFilter;
+    use crate::domain::search::TextMatch;
+    let store = registry.store().await?;
+    let mut after = None;
+    loop {
+        let page = store.find_groups(&DefinitionFilter::default(), after, crate::limits::PAGE_MAX).await?;
+        for group in &page.rows {
+            let types = vec![TextMatch::Exact(group.kind.clone())];
+            let filter = DefinitionFilter { types, ..DefinitionFilter::default() };
+            if let Some(receiver) = store.find_receivers(&filter, None, 1).await?.rows.first() {
+                report.warn(
+                    "shared type",
+                    &format!("group {} and receiver {} have the same type", group.id, receiver.id),
+                );
+            }
+        }
+        after = page.next;
+        if after.is_none() {
+            return Ok(());
+        }
+    }
+}
+
+struct Report {
+    faults: usize,
+}
+
+impl Report {
+    fn line(mark: &str, what: &str, text: &str) {
+        say(format!("{mark:5} {what:14} {text}"));
+    }
+
+    fn tell(&self, what: &str, text: &str) {
+        let _ = self;
+        Self::line("ok", what, text);
+    }
+
+    fn warn(&self, what: &str, text: &str) {
+        let _ = self;
+        Self::line("warn", what, text);
+    }
+
+    fn fault(&mut self, what: &str, text: &str) {
+        self.faults += 1;
+        Self::line("FAULT", what, text);
+    }
+
+    fn end(self) -> ExitCode {
+        if self.faults == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) }
+    }
+}

@@ -1,0 +1,43 @@
+//! `epr-mcp migrate`
+
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::{say, setup};
+use crate::config::Options;
+use crate::store::Store;
+use crate::store::sqlite::{built_for, inspect, open};
+
+/// Flags of `migrate`.
+#[derive(Debug, Args)]
+pub(super) struct MigrateArgs {
+    /// Only tell whether there is something to do; exit 1 if so
+    #[arg(long)]
+    check: bool,
+}
+
+pub(super) async fn run(options: &Options, args: &MigrateArgs) -> anyhow::Result<ExitCode> {
+    let sqlite = setup::sqlite_options(options)?;
+    let path = sqlite.path.display();
+    let before = inspect(&sqlite).await?;
+    let own = built_for();
+    if args.check {
+        let up_to_date = before >= own;
+        say(format!(
+            "{path}: schema {before}; this version is built for {own}. {}",
+            if up_to_date { "Nothing to do." } else { "Run `epr-mcp migrate`." }
+        ));
+        return Ok(if up_to_date { ExitCode::SUCCESS } else { ExitCode::from(1) });
+    }
+    let (_, ids) = setup::clock_and_ids();
+    let store = open(&sqlite, ids.as_ref()).await?;
+    let after = store.info().schema_version;
+    store.close().await;
+    if after == before {
+        say(format!("{path}: already at schema {after}."));
+    } else {
+        say(format!("{path}: migrated from schema {before} to {after}."));
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,97 @@
+//! The commands of the binary, one file each.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "commands talk to people on a terminal")]
+
+mod demo;
+mod doctor;
+mod generate;
+mod migrate;
+mod setup;
+mod stdio;
+
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::config::{LogFormat, Options};
+use crate::telemetry;
+
+/// Seconds that work in progress has to end in after the command is done.
+const SHUTDOWN: Duration = Duration::from_secs(2);
+
+/// An Event Provenance Registry that AI assistants talk to over MCP.
+///
+/// Without a command it serves MCP over stdio, which is what an MCP client starts.
+#[derive(Debug, Parser)]
+#[command(name = "epr-mcp", version, max_term_width = 100, subcommand_negates_reqs = true)]
+struct Cli {
+    #[command(flatten)]
+    options: Options,
+    #[command(flatten)]
+    stdio: stdio::StdioArgs,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve MCP over stdin and stdout (the default)
+    Stdio(Box<stdio::StdioArgs>),
+    /// Play a delivery pipeline and show what an assistant sees
+    Demo(demo::DemoArgs),
+    /// Bring the database up to this version
+    Migrate(migrate::MigrateArgs),
+    /// Tell what is configured and whether it works
+    Doctor(doctor::DoctorArgs),
+    /// Print generated documents
+    #[command(hide = true)]
+    Generate(generate::GenerateArgs),
+}
+
+/// Runs the command line.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("epr-mcp: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    let options = cli.options.with_file()?;
+    let filter = options.log.as_deref().unwrap_or("warn");
+    telemetry::init(filter, options.log_format.unwrap_or(LogFormat::Text)).map_err(anyhow::Error::msg)?;
+    let command = cli.command.unwrap_or_else(|| Command::Stdio(Box::new(cli.stdio)));
+    if let Command::Generate(args) = command {
+        return generate::run(&args, Cli::command());
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let result = runtime.block_on(async {
+        match command {
+            Command::Stdio(args) => stdio::run(options, *args).await,
+            Command::Demo(args) => demo::run(options, args).await,
+            Command::Migrate(args) => migrate::run(&options, &args).await,
+            Command::Doctor(args) => doctor::run(&options, &args).await,
+            Command::Generate(_) => Ok(ExitCode::SUCCESS),
+        }
+    });
+    // A read from stdin that nobody waits for must not keep the process.
+    runtime.shutdown_timeout(SHUTDOWN);
+    result
+}
+
+/// Prints a line to stdout; a closed pipe ends the output, not the program.
+fn say(text: impl AsRef<str>) {
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{}", text.as_ref());
+}
+
+/// Whether a person sits at stdin.
+fn at_a_terminal() -> bool {
+    std::io::stdin().is_terminal()
+}

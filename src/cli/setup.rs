@@ -1,0 +1,108 @@
+//! Building a registry from the settings.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use async_trait::async_trait;
+
+use crate::config::{JournalMode, Options, Synchronous};
+use crate::domain::id::{IdSource, UlidSource};
+use crate::domain::schema::Documents;
+use crate::domain::time::{Clock, SystemClock};
+use crate::limits;
+use crate::registry::{Opener, Parts, Registry};
+use crate::store::sqlite::{Durability, Journal, SqliteOptions, SqliteStore};
+use crate::store::{Store, StoreError};
+
+/// Opens the configured SQLite file.
+#[derive(Debug)]
+pub(super) struct SqliteOpener {
+    pub(super) options: SqliteOptions,
+    pub(super) ids: Arc<dyn IdSource>,
+}
+
+#[async_trait]
+impl Opener for SqliteOpener {
+    async fn open(&self) -> Result<Arc<dyn Store>, StoreError> {
+        SqliteStore::open_shared(&self.options, self.ids.as_ref()).await
+    }
+
+    fn location(&self) -> String {
+        self.options.path.display().to_string()
+    }
+}
+
+/// How the configured file is to be opened.
+pub(super) fn sqlite_options(options: &Options) -> anyhow::Result<SqliteOptions> {
+    let mut sqlite = SqliteOptions::new(crate::config::absolute(&options.database()?));
+    if options.sqlite_synchronous == Some(Synchronous::Normal) {
+        sqlite.durability = Durability::Normal;
+    }
+    sqlite.journal = match options.sqlite_journal {
+        None | Some(JournalMode::Auto) => Journal::Auto,
+        Some(JournalMode::Wal) => Journal::Wal,
+        Some(JournalMode::Rollback) => Journal::Rollback,
+    };
+    Ok(sqlite)
+}
+
+/// The machine's clock and ids of its time.
+pub(super) fn clock_and_ids() -> (Arc<dyn Clock>, Arc<dyn IdSource>) {
+    (Arc::new(SystemClock), Arc::new(UlidSource::new(SystemClock)))
+}
+
+/// A registry over an opener, with the configured schema documents.
+pub(super) async fn registry(
+    options: &Options,
+    opener: Arc<dyn Opener>,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdSource>,
+) -> anyhow::Result<Registry> {
+    let documents = documents(options.schema_dir.as_deref()).await?;
+    Ok(Registry::new(Parts { opener, clock, ids, documents, announce: false }))
+}
+
+/// The registry of the settings.
+pub(super) async fn configured(options: &Options) -> anyhow::Result<Registry> {
+    let (clock, ids) = clock_and_ids();
+    let opener = Arc::new(SqliteOpener { options: sqlite_options(options)?, ids: ids.clone() });
+    registry(options, opener, clock, ids).await
+}
+
+/// The built-in documents and those of `--schema-dir`.
+async fn documents(folder: Option<&Path>) -> anyhow::Result<Documents> {
+    let mut documents = Documents::built_in();
+    let Some(folder) = folder else { return Ok(documents) };
+    let mut pending = vec![folder.to_path_buf()];
+    while let Some(folder) = pending.pop() {
+        let mut entries = tokio::fs::read_dir(&folder)
+            .await
+            .with_context(|| format!("--schema-dir: the folder {} cannot be read", folder.display()))?;
+        while let Some(entry) = entries.next_entry().await? {
+            let kind = entry.file_type().await?;
+            if kind.is_dir() {
+                pending.push(entry.path());
+            } else if kind.is_file() && entry.path().extension().is_some_and(|e| e == "json") {
+                insert(&mut documents, entry.path()).await?;
+            }
+        }
+    }
+    Ok(documents)
+}
+
+async fn insert(documents: &mut Documents, path: PathBuf) -> anyhow::Result<()> {
+    let context = || format!("--schema-dir: the document {} cannot be used", path.display());
+    let size = tokio::fs::metadata(&path).await.with_context(context)?.len();
+    anyhow::ensure!(size <= limits::SCHEMA_BYTES as u64, "{}: it has {size} bytes", context());
+    let text = tokio::fs::read_to_string(&path).await.with_context(context)?;
+    let id = documents.insert(&text).with_context(context)?;
+    tracing::debug!(%id, path = %path.display(), "schema document {id}");
+    Ok(())
+}
+
+/// The name that stands beside what a local user records.
+pub(super) fn local_name(given: Option<String>) -> String {
+    let from = |name| std::env::var(name).ok().filter(|value: &String| !value.trim().is_empty());
+    given.or_else(|| from("USER")).or_else(|| from("USERNAME")).unwrap_or_else(|| "local".to_owned())
+}

@@ -1,0 +1,196 @@
+//! Settings: flags over environment over a TOML file over defaults. Environment names follow the
+//! existing EPR server where it has one.
+//!
+//! A setting is one field of [`Options`]; its doc comment is the reference that `--help` and
+//! `docs/CONFIGURATION.md` show.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use serde::Deserialize;
+
+/// Settings that every command knows.
+#[derive(Debug, Clone, Default, Args, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Options {
+    /// The database: a file path or sqlite://PATH. Default: epr.db in the platform's data folder
+    #[arg(long, global = true, env = "EPR_DB", value_name = "PATH", help_heading = "Database")]
+    pub db: Option<String>,
+
+    /// What an acknowledged event survives: a power cut (full), or only the end of the process
+    /// (normal, faster). Default: full
+    #[arg(long, global = true, env = "EPR_SQLITE_SYNCHRONOUS", value_enum, help_heading = "Database")]
+    pub sqlite_synchronous: Option<Synchronous>,
+
+    /// How SQLite keeps transactions: a write-ahead log (wal), a rollback journal (rollback), or
+    /// whichever the file system allows (auto). Default: auto
+    #[arg(long, global = true, env = "EPR_SQLITE_JOURNAL", value_enum, help_heading = "Database")]
+    pub sqlite_journal: Option<JournalMode>,
+
+    /// A folder of JSON Schema documents that the $refs of receivers' schemas may name by $id; read
+    /// once at the start, symbolic links are not followed
+    #[arg(long, global = true, env = "EPR_SCHEMA_DIR", value_name = "DIR", help_heading = "Database")]
+    pub schema_dir: Option<PathBuf>,
+
+    /// Log messages of this level and above, to stderr: error, warn, info, debug, trace, or a
+    /// filter such as epr_mcp=debug. Default: warn
+    #[arg(long, global = true, env = "EPR_LOG", value_name = "LEVEL", help_heading = "Logging")]
+    pub log: Option<String>,
+
+    /// The form of log lines. Default: text
+    #[arg(long, global = true, env = "EPR_LOG_FORMAT", value_enum, help_heading = "Logging")]
+    pub log_format: Option<LogFormat>,
+
+    /// A TOML file with settings, named as the flags with _ for -
+    #[arg(long, global = true, env = "EPR_CONFIG", value_name = "FILE")]
+    #[serde(skip)]
+    pub config: Option<PathBuf>,
+}
+
+/// `--sqlite-synchronous`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Synchronous {
+    /// Survives a power cut.
+    Full,
+    /// Survives the end of the process.
+    Normal,
+}
+
+/// `--sqlite-journal`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum JournalMode {
+    /// As the file system allows.
+    Auto,
+    /// A write-ahead log.
+    Wal,
+    /// A rollback journal.
+    Rollback,
+}
+
+/// `--log-format`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One object a line.
+    Json,
+}
+
+/// Why the settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("the settings file {} cannot be read: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is not as it must be.
+    #[error("the settings file {} is not valid: {source}", path.display())]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        source: Box<toml::de::Error>,
+    },
+    /// A setting that this version does not know what to do with.
+    #[error("{0}")]
+    Unsupported(String),
+    /// There is no place for the default database.
+    #[error("no home folder was found for the default database: name a file with --db")]
+    NoHome,
+}
+
+impl Options {
+    /// Fills what neither flags nor environment say from the settings file.
+    #[expect(clippy::disallowed_methods, reason = "runs before the runtime does")]
+    pub fn with_file(self) -> Result<Self, ConfigError> {
+        let Some(path) = self.config.clone() else { return Ok(self) };
+        let text = std::fs::read_to_string(&path)
+            .map_err(|source| ConfigError::Unreadable { path: path.clone(), source })?;
+        let file: Self =
+            toml::from_str(&text).map_err(|source| ConfigError::Invalid { path, source: Box::new(source) })?;
+        Ok(Self {
+            db: self.db.or(file.db),
+            sqlite_synchronous: self.sqlite_synchronous.or(file.sqlite_synchronous),
+            sqlite_journal: self.sqlite_journal.or(file.sqlite_journal),
+            schema_dir: self.schema_dir.or(file.schema_dir),
+            log: self.log.or(file.log),
+            log_format: self.log_format.or(file.log_format),
+            config: self.config,
+        })
+    }
+
+    /// The database file.
+    pub fn database(&self) -> Result<PathBuf, ConfigError> {
+        match self.db.as_deref().map(str::trim).filter(|db| !db.is_empty()) {
+            None => default_database().ok_or(ConfigError::NoHome),
+            Some(db) => parse_database(db),
+        }
+    }
+}
+
+fn parse_database(db: &str) -> Result<PathBuf, ConfigError> {
+    for scheme in ["postgres://", "postgresql://"] {
+        if db.starts_with(scheme) {
+            return Err(ConfigError::Unsupported(
+                "EPR_DB (--db) names a PostgreSQL server; this version keeps its registry in a SQLite file only. Name \
+                 a file, or unset it for the default one."
+                    .to_owned(),
+            ));
+        }
+    }
+    let path = db.strip_prefix("sqlite://").or_else(|| db.strip_prefix("sqlite:")).unwrap_or(db);
+    if path.contains("://") {
+        return Err(ConfigError::Unsupported(format!("the database {db} is neither a path nor sqlite://PATH")));
+    }
+    if path.is_empty() || path == ":memory:" {
+        return Err(ConfigError::Unsupported(
+            "an in-memory database would lose every event; name a file (for a try, `epr-mcp stdio --demo`)".to_owned(),
+        ));
+    }
+    Ok(PathBuf::from(path))
+}
+
+/// `epr.db` in the platform's data folder.
+pub fn default_database() -> Option<PathBuf> {
+    let dirs = directories::ProjectDirs::from("", "", "epr-mcp")?;
+    Some(dirs.data_local_dir().join("epr.db"))
+}
+
+/// The absolute form of a path, for what is shown and written.
+pub fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_is_a_path_or_a_sqlite_url() {
+        assert_eq!(parse_database("/a/b.db").unwrap(), PathBuf::from("/a/b.db"));
+        assert_eq!(parse_database("sqlite:///a/b.db").unwrap(), PathBuf::from("/a/b.db"));
+        for bad in ["postgres://localhost:5432", "mysql://x", ":memory:", "sqlite://"] {
+            assert!(parse_database(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn flags_beat_the_file_and_unknown_keys_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("epr.toml");
+        std::fs::write(&path, "db = \"/from/file.db\"\nlog = \"debug\"\n").unwrap();
+        let flags = Options { db: Some("/from/flag.db".into()), config: Some(path.clone()), ..Options::default() };
+        let options = flags.clone().with_file().unwrap();
+        assert_eq!((options.db.as_deref(), options.log.as_deref()), (Some("/from/flag.db"), Some("debug")));
+        std::fs::write(&path, "dbb = 1\n").unwrap();
+        let error = flags.with_file().unwrap_err().to_string();
+        assert!(error.contains("dbb"), "{error}");
+    }
+}

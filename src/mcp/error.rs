@@ -1,0 +1,83 @@
+//! How a refusal becomes an answer: one sentence on what was wrong, one on what to do next.
+
+use rmcp::ErrorData;
+use rmcp::model::{CallToolResult, ContentBlock};
+
+use crate::domain::refusal::Refusal;
+use crate::registry::Error;
+
+/// Why a tool gave no result.
+#[derive(Debug)]
+pub(crate) enum ToolError {
+    /// Arguments that cannot be used; all that is wrong with them.
+    Arguments {
+        /// The tool.
+        tool: &'static str,
+        /// What is wrong, each a clause.
+        faults: Vec<String>,
+    },
+    /// The registry refused, or is broken.
+    Registry(Error),
+    /// Something that only this surface knows.
+    Other(String),
+}
+
+impl ToolError {
+    /// What the assistant reads.
+    pub(crate) fn text(&self) -> String {
+        match self {
+            Self::Arguments { tool, faults } => match faults.as_slice() {
+                [only] => format!("{only}. Nothing was done; correct it and call {tool} again."),
+                all => {
+                    let list: Vec<_> = all.iter().enumerate().map(|(i, fault)| format!("({}) {fault}", i + 1)).collect();
+                    format!("{} faults: {}. Nothing was done; correct them and call {tool} again.", all.len(), list.join("; "))
+                }
+            },
+            Self::Registry(error) => error.to_string(),
+            Self::Other(text) => text.clone(),
+        }
+    }
+
+    /// As a tool's result.
+    pub(crate) fn into_result(self) -> CallToolResult {
+        CallToolResult::error(vec![ContentBlock::text(self.text())])
+    }
+}
+
+impl From<Error> for ToolError {
+    fn from(error: Error) -> Self {
+        Self::Registry(error)
+    }
+}
+
+impl From<Refusal> for ToolError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Registry(Error::Refused(refusal))
+    }
+}
+
+/// As a protocol error, for resources and prompts, which have no results of their own for it.
+pub(crate) fn protocol_error(error: &Error) -> ErrorData {
+    let text = error.to_string();
+    match error {
+        Error::Refused(Refusal::NotFound { .. } | Refusal::InvalidId { .. }) => ErrorData::resource_not_found(text, None),
+        Error::Refused(refusal) if !refusal.retryable() => ErrorData::invalid_params(text, None),
+        Error::Refused(_) | Error::Internal { .. } => ErrorData::internal_error(text, None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn faults_are_numbered_when_there_are_several() {
+        let error = |faults: &[&str]| ToolError::Arguments {
+            tool: "create_event",
+            faults: faults.iter().map(|f| (*f).to_owned()).collect(),
+        };
+        assert_eq!(error(&["a"]).text(), "a. Nothing was done; correct it and call create_event again.");
+        assert!(error(&["a", "b"]).text().starts_with("2 faults: (1) a; (2) b."));
+        assert_eq!(error(&["a"]).into_result().is_error, Some(true));
+    }
+}

@@ -1,0 +1,127 @@
+//! Records as JSON for assistants: complete, compact, without nulls and empties.
+
+pub(crate) mod gate;
+pub(crate) mod record;
+
+use serde_json::{Map, Value};
+
+use crate::domain::text::escape_hidden_in_json;
+
+/// Builds a JSON object, leaving out what is null or empty.
+#[derive(Debug, Default)]
+pub(crate) struct Obj(Map<String, Value>);
+
+impl Obj {
+    /// An empty object.
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a field.
+    #[must_use]
+    pub(crate) fn put(mut self, key: &str, value: impl Into<Value>) -> Self {
+        let value = value.into();
+        let empty = match &value {
+            Value::Null => true,
+            Value::String(text) => text.is_empty(),
+            Value::Array(items) => items.is_empty(),
+            Value::Object(fields) => fields.is_empty(),
+            Value::Bool(_) | Value::Number(_) => false,
+        };
+        if !empty {
+            self.0.insert(key.to_owned(), value);
+        }
+        self
+    }
+
+    /// Adds a field even when it is empty: a list whose emptiness is the answer.
+    #[must_use]
+    pub(crate) fn always(mut self, key: &str, value: impl Into<Value>) -> Self {
+        self.0.insert(key.to_owned(), value.into());
+        self
+    }
+
+    /// Adds what prints itself: an id, a time.
+    #[must_use]
+    pub(crate) fn show(self, key: &str, value: impl ToString) -> Self {
+        self.put(key, value.to_string())
+    }
+
+    /// Adds a flag only when it is set.
+    #[must_use]
+    pub(crate) fn flag(self, key: &str, set: bool) -> Self {
+        if set { self.put(key, true) } else { self }
+    }
+}
+
+impl From<Obj> for Value {
+    fn from(obj: Obj) -> Self {
+        Self::Object(obj.0)
+    }
+}
+
+/// JSON as text, with every character that does not show written as an escape.
+pub(crate) fn json_text(value: &Value) -> String {
+    escape_hidden_in_json(&value.to_string())
+}
+
+/// A call written out: the tool's name and its arguments as JSON.
+pub(crate) fn call(tool: &str, arguments: &[(&str, Value)]) -> String {
+    let arguments: Map<_, _> = arguments.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+    format!("{tool} {}", json_text(&arguments.into()))
+}
+
+/// `1 event`, `2 events`.
+pub(crate) fn count(number: u64, one: &str) -> String {
+    if number == 1 { format!("1 {one}") } else { format!("{number} {one}s") }
+}
+
+/// Joins as many of `items` as fit into `bytes`, and tells how many were left out and where they
+/// are found.
+pub(crate) fn listed(items: &[String], gap: &str, bytes: usize, more: &str) -> String {
+    let mut out = String::new();
+    for (i, item) in items.iter().enumerate() {
+        if i > 0 && out.len() + gap.len() + item.len() > bytes {
+            out.push_str(&format!("{gap}and {} more ({more})", items.len() - i));
+            break;
+        }
+        if i > 0 {
+            out.push_str(gap);
+        }
+        out.push_str(item);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn empties_are_left_out_but_not_false_and_zero() {
+        let value: Value = Obj::new()
+            .put("a", "")
+            .put("b", Value::Null)
+            .put("c", Vec::<Value>::new())
+            .put("d", false)
+            .put("e", 0)
+            .always("f", Vec::<Value>::new())
+            .flag("g", false)
+            .into();
+        assert_eq!(value.to_string(), r#"{"d":false,"e":0,"f":[]}"#);
+    }
+
+    #[test]
+    fn calls_are_literal() {
+        assert_eq!(call("check_gate", &[("unit", "epr://history/a".into())]), r#"check_gate {"unit":"epr://history/a"}"#);
+        assert_eq!(call("describe_registry", &[]), "describe_registry {}");
+        assert_eq!(json_text(&"a\u{202e}b".into()), "\"a\\u202eb\"");
+    }
+
+    #[test]
+    fn what_does_not_fit_is_counted() {
+        let items: Vec<String> = (0..10).map(|i| format!("item {i}")).collect();
+        assert_eq!(listed(&items, ", ", 15, "x"), "item 0, item 1, and 8 more (x)");
+        assert_eq!(listed(&items, ", ", 1000, "x").matches("item").count(), 10);
+    }
+}

@@ -1,0 +1,83 @@
+//! The tools, one file each: what it is called, what it takes, what it does.
+
+pub(crate) mod check_gate;
+pub(crate) mod create_event;
+pub(crate) mod create_group;
+pub(crate) mod create_receiver;
+pub(crate) mod describe_registry;
+pub(crate) mod fetch_event;
+pub(crate) mod fetch_group;
+pub(crate) mod fetch_receiver;
+pub(crate) mod search_events;
+pub(crate) mod search_groups;
+pub(crate) mod search_receivers;
+pub(crate) mod set_group_enabled;
+
+use std::future::Future;
+
+use super::args::Args;
+use super::tool::ToolResult;
+use crate::domain::search::{DefinitionFilter, TextMatch};
+use crate::domain::unit::UnitQuery;
+use crate::limits;
+
+/// Bytes of a payload or a schema that an answer carries; beyond that it points to a resource.
+pub(crate) const INLINE_BYTES: usize = 6 * 1024;
+
+/// The five parts of a unit and its printed form.
+fn unit_query(args: &mut Args) -> UnitQuery {
+    UnitQuery {
+        unit: args.text("unit"),
+        name: args.text("name"),
+        version: args.text("version"),
+        release: args.text("release"),
+        platform_id: args.text("platform_id"),
+        package: args.text("package"),
+    }
+}
+
+/// A text filter: exact, or with a star at the end a prefix.
+fn matches(args: &mut Args, name: &'static str) -> Vec<TextMatch> {
+    args.texts(name).iter().map(|text| TextMatch::parse(text)).collect()
+}
+
+fn definition_filter(args: &mut Args) -> DefinitionFilter {
+    DefinitionFilter {
+        name: matches(args, "name"),
+        types: matches(args, "type"),
+        version: matches(args, "version"),
+        receiver: None,
+        enabled: None,
+    }
+}
+
+/// Rows on a page.
+fn page_size(args: &mut Args) -> usize {
+    args.integer("limit", 1, limits::PAGE_MAX as i64).map_or(limits::PAGE_DEFAULT, |n| n as usize)
+}
+
+/// Asks for fewer rows until the answer keeps to its size. A page is never cut in itself: its
+/// cursor would skip what was cut.
+async fn fitted<F>(mut limit: usize, render: impl Fn(usize) -> F) -> ToolResult
+where
+    F: Future<Output = Result<Page, super::error::ToolError>>,
+{
+    let wanted = limit;
+    loop {
+        let page = render(limit).await?;
+        if page.bytes <= limits::ANSWER_BYTES || limit == 1 || page.rows <= 1 {
+            return Ok((page.finish)((limit < wanted).then(|| {
+                format!("{limit} rows instead of {wanted}: an answer holds {} bytes", limits::ANSWER_BYTES)
+            })));
+        }
+        let fitting = page.rows * limits::ANSWER_BYTES / page.bytes;
+        limit = fitting.clamp(1, limit.min(page.rows) - 1);
+    }
+}
+
+/// A rendered page: its size, and how to end it with a note.
+struct Page {
+    rows: usize,
+    bytes: usize,
+    finish: Box<dyn FnOnce(Option<String>) -> super::tool::Answer + Send>,
+}

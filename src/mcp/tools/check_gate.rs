@@ -1,0 +1,99 @@
+//! May this version go? How gates stand for a unit, and what waits at a gate.
+
+use crate::mcp::args::Args;
+use crate::mcp::render::gate::{unit_json, unit_text, waiting_json, waiting_text};
+use crate::mcp::render::json_text;
+use crate::mcp::schema::{Param, common};
+use crate::mcp::tool::{Answer, Effect, ToolCx, ToolResult, ToolSpec};
+use crate::mcp::tools::{Page, fitted, page_size, unit_query};
+
+pub(crate) const TOOL: ToolSpec = ToolSpec {
+    name: "check_gate",
+    title: "Check gates",
+    summary: "Whether a unit passes its gates and what it waits for; or which units wait at a gate",
+    description: "Use for \"may this version go?\", \"what blocks it?\", \"who approved it?\", \"what waits?\". Give a unit \
+        (any form or part of it): the verdict of each of its gates, per receiver pass/fail/missing with the deciding \
+        event, by whom, since when, and what would open it. Add group for one gate. Give group alone: the units that \
+        wait at that gate, newest first. A gate (group) is open for a unit when the newest event of every member \
+        receiver is a success.",
+    toolset: "default",
+    effect: Effect::Reads,
+    params: &[
+        common::UNIT,
+        Param::text("name", "any part names the unit if only one fits"),
+        Param::text("version", ""),
+        common::RELEASE,
+        common::PLATFORM,
+        common::PACKAGE,
+        Param::text("group", "id, name or type").alias(&["group_id", "event_receiver_group_id", "gate"]),
+        common::LIMIT,
+        common::CURSOR,
+        common::FORMAT,
+    ],
+    output: &[],
+    run: |cx, args| Box::pin(run(cx, args)),
+};
+
+async fn run(cx: ToolCx, mut args: Args) -> ToolResult {
+    let query = unit_query(&mut args);
+    let group = args.text("group");
+    let limit = page_size(&mut args);
+    let cursor = args.text("cursor");
+    let json = args.word("format", &["text", "json"]) == Some("json");
+    if query.is_empty() && group.is_none() {
+        args.fault("name a unit (unit, or name and version), or a group to see what waits at it");
+    }
+    let notes = args.finish()?;
+    if query.is_empty() {
+        return waiting(&cx, &group.unwrap_or_default(), limit, cursor, json, notes).await;
+    }
+    let unit = cx.registry().check_unit(&cx.principal, &query, group.as_deref()).await?;
+    Ok(if json {
+        Answer::record(unit_json(&unit))
+    } else {
+        Answer::composed(unit_text(&unit, |tool| cx.server.offers(tool)))
+    })
+}
+
+async fn waiting(
+    cx: &ToolCx,
+    group: &str,
+    limit: usize,
+    cursor: Option<String>,
+    json: bool,
+    notes: Vec<String>,
+) -> ToolResult {
+    let (cursor, notes) = (&cursor, &notes);
+    fitted(limit, move |limit| async move {
+        let waiting = cx.registry().check_group(&cx.principal, group, limit, cursor.as_deref()).await?;
+        let mut notes = notes.clone();
+        let rows = waiting.waiting.len();
+        if json {
+            let mut value = waiting_json(&waiting);
+            return Ok(Page {
+                rows,
+                bytes: json_text(&value).len(),
+                finish: Box::new(move |note| {
+                    notes.extend(note);
+                    if let (Some(fields), false) = (value.as_object_mut(), notes.is_empty()) {
+                        fields.insert("note".to_owned(), notes.join("; ").into());
+                    }
+                    Answer::record(value)
+                }),
+            });
+        }
+        let mut text = waiting_text(&waiting);
+        Ok(Page {
+            rows,
+            bytes: text.len(),
+            finish: Box::new(move |note| {
+                notes.extend(note);
+                if !notes.is_empty() {
+                    text.push_str(&format!("\nNote: {}.", notes.join("; ")));
+                }
+                Answer::composed(text)
+            }),
+        })
+    })
+    .await
+}

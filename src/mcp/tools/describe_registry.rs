@@ -1,0 +1,250 @@
+//! What the registry is, holds and waits for: the first call in an unknown registry.
+
+use serde_json::Value;
+
+use crate::domain::principal::{Principal, PrincipalKind};
+use crate::domain::text::quoted_to;
+use crate::mcp::args::Args;
+use crate::mcp::render::{Obj, call, count, listed};
+use crate::mcp::schema::{Kind, Param, common};
+use crate::mcp::tool::{Answer, Effect, ToolCx, ToolResult, ToolSpec};
+use crate::mcp::{McpServer, render};
+use crate::registry::{OpeningState, Overview};
+
+/// Characters of a name in this short answer.
+const NAME_CHARS: usize = 60;
+
+pub(crate) const TOOL: ToolSpec = ToolSpec {
+    name: "describe_registry",
+    title: "Describe the registry",
+    summary: "Time, principal, storage, counts, receiver types, groups with waiting units, newest names",
+    description: "Start here in an unknown registry: server time, who you are and may do, where and whether data is \
+        kept, counts, receiver types, gates (groups) with how many units wait, newest unit names, warnings. On an empty \
+        registry it gives the first step.",
+    toolset: "default",
+    effect: Effect::Reads,
+    params: &[Param::new("format", Kind::Word(&["text", "json"]), common::FORMAT.doc)],
+    output: &[],
+    run: |cx, args| Box::pin(run(cx, args)),
+};
+
+async fn run(cx: ToolCx, mut args: Args) -> ToolResult {
+    let json = args.word("format", &["text", "json"]) == Some("json");
+    args.finish()?;
+    // A registry that cannot be opened is still described: that is when the caller asks.
+    let overview = cx.registry().overview(&cx.principal).await;
+    Ok(match (overview, json) {
+        (Ok(overview), false) => Answer::composed(text(&cx.server, &cx.principal, &overview)),
+        (Ok(overview), true) => Answer::record(facts(&cx.server, &cx.principal, &overview)),
+        (Err(error), false) => Answer::composed(closed_text(&cx, &error.to_string())),
+        (Err(error), true) => Answer::record(
+            head(&cx.server, &cx.principal)
+                .put("storage", Obj::new().put("location", cx.registry().location()).put("state", opening(&cx)))
+                .put("problem", error.to_string())
+                .into(),
+        ),
+    })
+}
+
+fn opening(cx: &ToolCx) -> &'static str {
+    match cx.registry().opening_state() {
+        OpeningState::Open => "open",
+        OpeningState::Opening => "opening",
+        OpeningState::Failed(_) => "cannot be opened",
+    }
+}
+
+fn closed_text(cx: &ToolCx, problem: &str) -> String {
+    format!(
+        "{}Storage: {}, {}. {problem}\nThen: {}",
+        head_text(&cx.server, &cx.principal),
+        quoted_to(&cx.registry().location(), 200),
+        opening(cx),
+        call("describe_registry", &[])
+    )
+}
+
+fn short(text: &str) -> String {
+    quoted_to(text, NAME_CHARS)
+}
+
+fn asserted(principal: &Principal) -> bool {
+    principal.recorder.kind == PrincipalKind::Local
+}
+
+fn scopes(principal: &Principal) -> Vec<String> {
+    principal.scopes.iter().map(ToString::to_string).collect()
+}
+
+fn head_text(server: &McpServer, principal: &Principal) -> String {
+    format!(
+        "EPR registry at {}, epr-mcp {}.{} You are {} ({}{}) with scopes {}.\n",
+        server.registry().now(),
+        server.options().version,
+        if server.options().demo { " DEMO: made-up data, gone when this server ends." } else { "" },
+        short(&principal.recorder.principal),
+        principal.recorder.kind.as_str(),
+        if asserted(principal) { ", self-asserted" } else { "" },
+        scopes(principal).join(", ")
+    )
+}
+
+/// The overview as text, for this tool and the prompts.
+fn text(server: &McpServer, principal: &Principal, overview: &Overview) -> String {
+    let mut out = head_text(server, principal);
+    let (store, counters) = (&overview.store, &overview.counters);
+    let engine = format!("{} {}", store.engine, store.engine_version);
+    out.push_str(&format!("Storage: {} at {}.", engine.trim(), quoted_to(&store.location, 120)));
+    if let Some(why) = &store.ephemeral {
+        out.push_str(&format!(" EPHEMERAL: {why}."));
+    }
+    let events = counters.succeeded + counters.failed;
+    out.push_str(&format!(
+        "\nHolds {} ({} failed) of {}",
+        count(events, "event"),
+        counters.failed,
+        count(counters.units, "unit")
+    ));
+    if let (Some(first), Some(last)) = (counters.first_event_at, counters.last_event_at) {
+        out.push_str(&format!(", {first} to {last}"));
+    }
+    out.push_str(&format!(
+        "; {}, {}, {}.\n",
+        count(counters.receivers, "receiver"),
+        count(counters.groups, "group"),
+        count(counters.messages, "message")
+    ));
+    let types: Vec<String> =
+        overview.types.iter().map(|t| format!("{} {}", short(&t.kind), count(t.events, "event"))).collect();
+    if !types.is_empty() {
+        out.push_str(&format!("Receiver types, newest first: {}.\n", listed(&types, "; ", 700, "search_receivers")));
+    }
+    let groups: Vec<String> = overview
+        .groups
+        .iter()
+        .map(|g| {
+            let name = format!("{} ({})", short(&g.group.name), g.group.id);
+            let more = if g.passing.exact { "" } else { " of the newest" };
+            if g.group.enabled {
+                format!("{name} {} waiting, {} passing{more}", g.waiting, g.passing.count)
+            } else {
+                format!("{name} disabled")
+            }
+        })
+        .collect();
+    if !groups.is_empty() {
+        out.push_str(&format!("Gates: {}.\n", listed(&groups, "; ", 600, "search_groups")));
+    }
+    let names: Vec<String> = overview.names.iter().map(|name| short(name)).collect();
+    if !names.is_empty() {
+        out.push_str(&format!("Newest unit names: {}.\n", listed(&names, ", ", 400, "search_events")));
+    }
+    for warning in store.warnings.iter().take(3) {
+        out.push_str(&format!("Warning: {}\n", quoted_to(warning, 200)));
+    }
+    out.push_str(&format!("Next: {}", next(server, overview)));
+    out
+}
+
+/// The one call that leads on from here.
+fn next(server: &McpServer, overview: &Overview) -> String {
+    let counters = &overview.counters;
+    if counters.receivers == 0 && server.offers("create_receiver") {
+        return format!(
+            "the registry is empty. An event needs a receiver first: {}",
+            call(
+                "create_receiver",
+                &[
+                    ("name", "build".into()),
+                    ("type", "com.example.build".into()),
+                    ("version", "1.0.0".into()),
+                    ("description", "A build ended".into()),
+                    ("schema_name", "any".into()),
+                ],
+            )
+        );
+    }
+    if counters.last_event_at.is_none() {
+        return if server.offers("create_event") {
+            "no event yet: create_event records one for a receiver (search_receivers lists them).".to_owned()
+        } else {
+            "nothing is recorded yet.".to_owned()
+        };
+    }
+    let waiting = overview.groups.iter().find(|g| g.group.enabled && g.waiting > 0);
+    match waiting {
+        Some(group) => call("check_gate", &[("group", group.group.id.to_string().into())]),
+        None => call("search_events", &[("since", "24h".into())]),
+    }
+}
+
+fn head(server: &McpServer, principal: &Principal) -> Obj {
+    Obj::new()
+        .show("now", server.registry().now())
+        .put("version", server.options().version)
+        .flag("demo", server.options().demo)
+        .put(
+            "principal",
+            Obj::new()
+                .put("name", principal.recorder.principal.as_str())
+                .put("kind", principal.recorder.kind.as_str())
+                .put("self_asserted", asserted(principal))
+                .put("scopes", scopes(principal)),
+        )
+}
+
+/// The facts of the text, for programs and the overview resource.
+pub(crate) fn facts(server: &McpServer, principal: &Principal, overview: &Overview) -> Value {
+    let (store, counters) = (&overview.store, &overview.counters);
+    let mut counts = Obj::new()
+        .put("events", counters.succeeded + counters.failed)
+        .put("failed", counters.failed)
+        .put("units", counters.units)
+        .put("receivers", counters.receivers)
+        .put("groups", counters.groups)
+        .put("messages", counters.messages);
+    if let (Some(first), Some(last)) = (counters.first_event_at, counters.last_event_at) {
+        counts = counts.show("first_event_at", first).show("last_event_at", last);
+    }
+    let types: Vec<Value> = overview
+        .types
+        .iter()
+        .map(|t| Obj::new().put("type", t.kind.as_str()).put("receivers", t.receivers).put("events", t.events).into())
+        .collect();
+    let groups: Vec<Value> = overview
+        .groups
+        .iter()
+        .map(|g| {
+            Obj::new()
+                .show("id", g.group.id)
+                .put("name", g.group.name.as_str())
+                .put("enabled", g.group.enabled)
+                .put("waiting", g.waiting)
+                .put("passing", g.passing.count)
+                .put("all_units_counted", g.passing.exact)
+                .into()
+        })
+        .collect();
+    head(server, principal)
+        .put(
+            "storage",
+            Obj::new()
+                .put("engine", store.engine)
+                .put("engine_version", store.engine_version.as_str())
+                .put("location", store.location.as_str())
+                .put("registry_id", store.registry_id.as_str())
+                .put("ephemeral", store.ephemeral.clone()),
+        )
+        .put("counts", counts)
+        .put("receiver_types", types)
+        .put("groups", groups)
+        .put("newest_names", overview.names.clone())
+        .put("warnings", store.warnings.clone())
+        .put("next", next(server, overview))
+        .into()
+}
+
+/// The overview resource's text.
+pub(crate) fn resource_text(server: &McpServer, principal: &Principal, overview: &Overview) -> String {
+    render::json_text(&facts(server, principal, overview))
+}

@@ -1,0 +1,139 @@
+//! Recording and reading events.
+
+use std::collections::BTreeSet;
+
+use super::views::{EventInput, EventView, EventWritten, PayloadInput, UnitInput, Warning, WriteOptions};
+use super::{Registry, Result, unexpected};
+use crate::domain::command::{Action, Outcome};
+use crate::domain::event::{Event, EventDraft, Payload};
+use crate::domain::id::{EventId, ReceiverId};
+use crate::domain::json::has_wide_integer;
+use crate::domain::principal::{Principal, Scope};
+use crate::domain::refusal::Refusal;
+use crate::limits;
+use crate::store::Store;
+
+impl Registry {
+    /// Records an event: checks it, has it written with its messages, and tells what it did to
+    /// the gates that its receiver belongs to.
+    pub async fn create_event(
+        &self,
+        principal: &Principal,
+        input: EventInput,
+        options: &WriteOptions,
+    ) -> Result<EventWritten> {
+        let target = format!("receiver {}", input.receiver);
+        let result = self.create_event_unaudited(principal, input, options).await;
+        self.audited(principal, "create_event", &target, options, result)
+    }
+
+    async fn create_event_unaudited(
+        &self,
+        principal: &Principal,
+        input: EventInput,
+        options: &WriteOptions,
+    ) -> Result<EventWritten> {
+        principal.require(Scope::Record)?;
+        let store = self.store().await?;
+        let receiver = self.receiver_named(store.as_ref(), &input.receiver).await?;
+        let unit = match input.unit {
+            UnitInput::Exact(unit) => unit,
+            UnitInput::Existing(query) => self.unit_meant(store.as_ref(), &query).await?.0,
+        };
+        let payload = payload(input.payload)?;
+        let draft =
+            EventDraft { unit, description: input.description, success: input.success, receiver_id: receiver.id, payload };
+        draft.check()?;
+        principal.require_grant(&receiver.kind, &draft.unit.name)?;
+        let compiled = self.inner.schemas.of(store.as_ref(), receiver.id).await?;
+        let duplicate_keys = self.inner.schemas.check(receiver.id, compiled, draft.payload.shared()).await?;
+        let mut warnings = Vec::new();
+        if duplicate_keys {
+            warnings.push(Warning {
+                code: "duplicate_keys",
+                text: "An object in the payload has a key twice; the last one counts wherever the payload is read."
+                    .to_owned(),
+            });
+        }
+        if receiver.unchecked_refs {
+            warnings.push(super::definitions::unchecked_refs());
+        }
+        let action = Action::RecordEvent { id: EventId::new(self.inner.ids.next()), draft };
+        match self.submit(principal, action, options).await? {
+            Outcome::Event { event, created, gates, messages } => {
+                let waited: BTreeSet<ReceiverId> =
+                    gates.iter().flat_map(|gate| gate.state.members.iter().map(|(id, _)| *id)).collect();
+                let ids: Vec<_> = waited.into_iter().collect();
+                let members = store.receivers(&ids).await?;
+                Ok(EventWritten { event: *event, receiver, created, gates, members, warnings, messages })
+            }
+            Outcome::Replayed { id } => {
+                let event = event_by_id(store.as_ref(), id.parse()?).await?;
+                Ok(EventWritten {
+                    event,
+                    receiver,
+                    created: false,
+                    gates: Vec::new(),
+                    members: Vec::new(),
+                    warnings,
+                    messages: Vec::new(),
+                })
+            }
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// An event with its receiver and payload.
+    pub async fn fetch_event(&self, principal: &Principal, id: &str) -> Result<EventView> {
+        principal.require(Scope::Read)?;
+        let id: EventId = id.trim().parse()?;
+        let store = self.store().await?;
+        let event = event_by_id(store.as_ref(), id).await?;
+        let receiver = store
+            .receivers(&[event.receiver_id])
+            .await?
+            .into_iter()
+            .next()
+            .ok_or_else(|| super::Error::internal(format!("event {id} has no receiver")))?;
+        let payload = store.payloads(&[event.seq]).await?.into_iter().next().map(|(_, text)| text);
+        let payload = payload.ok_or_else(|| super::Error::internal(format!("event {id} has no payload")))?;
+        Ok(EventView { event, receiver, payload })
+    }
+}
+
+pub(super) async fn event_by_id(store: &dyn Store, id: EventId) -> Result<Event> {
+    let seqs = store.event_seqs(&[id]).await?;
+    let event = store.events(&seqs).await?.into_iter().next();
+    event.ok_or_else(|| super::not_found("event", id.to_string(), Vec::new()))
+}
+
+fn payload(input: PayloadInput) -> std::result::Result<Payload, Refusal> {
+    let text = match input {
+        PayloadInput::Text(text) => text,
+        PayloadInput::Value(value) => {
+            if let Some(at) = has_wide_integer(&value) {
+                return Err(Refusal::InvalidArgument {
+                    argument: "payload",
+                    value: at,
+                    why: "the integer there has more digits than can be kept exactly; send the payload as a string of \
+                          JSON text"
+                        .to_owned(),
+                });
+            }
+            value.to_string()
+        }
+    };
+    if text.len() > limits::PAYLOAD_BYTES {
+        return Err(Refusal::TooLarge {
+            what: "payload",
+            size: Some(text.len() as u64),
+            limit: limits::PAYLOAD_BYTES as u64,
+            unit: "bytes",
+            hint: "Record a reference to the document instead.".to_owned(),
+        });
+    }
+    if text.trim().is_empty() {
+        return Err(Refusal::InvalidJson { what: "payload", why: "it is empty".to_owned() });
+    }
+    Ok(Payload::new(text))
+}

@@ -1,0 +1,54 @@
+//! What SQLite's errors mean for an operator.
+
+use crate::store::{Result, StoreError};
+
+/// Names what was being done when a statement failed.
+pub(super) trait Doing<T> {
+    fn doing(self, what: &'static str) -> Result<T>;
+}
+
+impl<T> Doing<T> for std::result::Result<T, sqlx::Error> {
+    fn doing(self, what: &'static str) -> Result<T> {
+        self.map_err(|error| classify(what, error))
+    }
+}
+
+/// Tells a database that cannot be used now from a statement that is at fault.
+/// Codes: sqlite.org/rescode.html.
+pub(super) fn classify(what: &'static str, error: sqlx::Error) -> StoreError {
+    let code = match &error {
+        sqlx::Error::Database(database) => database.code().and_then(|c| c.parse::<i32>().ok()).map(|c| c & 0xff),
+        sqlx::Error::PoolTimedOut => {
+            return StoreError::unavailable("all connections are in use", "The server is under load.");
+        }
+        sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
+            return StoreError::unavailable("it is closed", "The server is shutting down; start it again.");
+        }
+        sqlx::Error::Io(io) => {
+            return StoreError::unavailable(io.to_string(), "Check the path and its permissions.");
+        }
+        _ => None,
+    };
+    let text = error.to_string();
+    match code {
+        Some(5 | 6) => StoreError::unavailable(
+            "another process holds its write lock",
+            "Let that process finish (another epr-mcp, a backup, an open sqlite3 shell with a transaction).",
+        ),
+        Some(8) => StoreError::unavailable(
+            "it is read-only",
+            "Give the user of this process write permission to the file and its folder, or start with --read-only.",
+        ),
+        Some(10) => StoreError::unavailable(format!("the disk failed ({text})"), "Check the disk and the file system."),
+        Some(11 | 26) => StoreError::unavailable(
+            format!("the file is damaged or is not a SQLite database ({text})"),
+            "Restore a backup, or use another file with --db.",
+        ),
+        Some(13) => StoreError::unavailable("the disk is full", "Free some space."),
+        Some(14) => StoreError::unavailable(
+            "the file cannot be opened",
+            "Check that its folder exists and that this user may write there, or use another path with --db.",
+        ),
+        _ => StoreError::Statement { what: what.to_owned(), source: Box::new(error) },
+    }
+}

@@ -1,0 +1,280 @@
+//! The embedded engine: one SQLite file, which several processes may use at once.
+//!
+//! One connection writes, a small pool reads. The journal is a write-ahead log with
+//! `synchronous=FULL` (an acknowledged event survives a power cut), or a rollback journal where the
+//! file system cannot share memory between processes.
+
+mod apply;
+mod environment;
+mod errors;
+mod load;
+mod migrate;
+mod open;
+mod read;
+mod rows;
+mod statements;
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use sqlx::{Connection, SqliteConnection, SqlitePool};
+use tokio::sync::Mutex;
+
+use self::errors::{Doing, classify};
+use super::{
+    AuditEntry, Bounds, Counters, Decided, Result, Store, StoreError, StoreInfo, Stream,
+};
+use crate::domain::command::{Action, Command};
+use crate::domain::decide::{Needs, decide};
+use crate::domain::event::Event;
+use crate::domain::gate::Latest;
+use crate::domain::group::Group;
+use crate::domain::id::{EventId, GroupId, ReceiverId};
+use crate::domain::message::MessageRecord;
+use crate::domain::receiver::Receiver;
+use crate::domain::search::{DefinitionFilter, Order, Page, Position, TextMatch};
+use crate::domain::time::Timestamp;
+use crate::domain::unit::{Unit, UnitKey};
+use crate::limits;
+
+pub use migrate::built_for;
+pub use open::{Durability, Journal, SqliteOptions, inspect, open};
+
+/// A registry in a SQLite file.
+#[derive(Debug)]
+pub struct SqliteStore {
+    info: StoreInfo,
+    path: PathBuf,
+    /// Tells the file from another one that takes its place.
+    identity: Option<environment::FileIdentity>,
+    writer: Mutex<Writing>,
+    readers: SqlitePool,
+}
+
+#[derive(Debug)]
+struct Writing {
+    connection: SqliteConnection,
+    recorders: apply::Recorders,
+}
+
+/// Recorders that are remembered; beyond that they are looked up.
+const KNOWN_RECORDERS: usize = 10_000;
+
+impl SqliteStore {
+    /// Refuses when the file was removed or replaced: what would be written to it would be lost.
+    async fn check_present(&self) -> Result<()> {
+        let Some(identity) = self.identity else { return Ok(()) };
+        if environment::identity(&self.path).await == Some(identity) {
+            return Ok(());
+        }
+        Err(StoreError::unavailable(
+            format!("the file {} was removed or replaced while the server was running", self.path.display()),
+            "Put it back and restart the server.",
+        ))
+    }
+
+    /// Another process may have migrated the file in the meantime.
+    async fn check_version(connection: &mut SqliteConnection) -> Result<()> {
+        let (version, readable_from) = migrate::version(connection).await?;
+        migrate::check_readable(version, readable_from)
+    }
+
+    async fn write_transaction(&self, commands: &[Command], now: Timestamp) -> Result<Vec<Decided>> {
+        let mut guard = self.writer.lock().await;
+        let Writing { connection, recorders } = &mut *guard;
+        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.doing("begin a write")?;
+        let begun = Instant::now();
+        Self::check_version(&mut transaction).await?;
+        let mut known = std::mem::take(recorders);
+        let mut decided = Vec::with_capacity(commands.len());
+        let mut wrote = false;
+        for step in commands.chunks(limits::BATCH_STEP) {
+            let mut state = load::state(&mut transaction, &Needs::of(step)).await?;
+            let (plan, results) = decide(&mut state, step, now);
+            wrote |= !plan.is_empty();
+            apply::plan(&mut transaction, &plan, &state, &mut known).await?;
+            decided.extend(results);
+            if begun.elapsed() > Duration::from_millis(limits::BATCH_MILLIS) {
+                break;
+            }
+        }
+        if !wrote {
+            transaction.rollback().await.doing("end a write")?;
+            return Ok(decided);
+        }
+        match transaction.commit().await {
+            Ok(()) => {
+                if known.len() <= KNOWN_RECORDERS {
+                    *recorders = known;
+                }
+                Ok(decided)
+            }
+            Err(error) => {
+                drop(guard);
+                let error = classify("commit a write", error);
+                if self.is_written(commands, decided.len()).await? { Ok(decided) } else { Err(error) }
+            }
+        }
+    }
+
+    /// Whether a commit whose answer was an error is there all the same: looked up by the ids
+    /// that were assigned beforehand.
+    async fn is_written(&self, commands: &[Command], decided: usize) -> Result<bool> {
+        for command in commands.iter().take(decided) {
+            let found = match &command.action {
+                Action::RecordEvent { id, .. } => !self.event_seqs(&[*id]).await?.is_empty(),
+                Action::CreateReceiver { id, .. } => !self.receivers(&[*id]).await?.is_empty(),
+                Action::CreateGroup { id, .. } => !self.groups(&[*id]).await?.is_empty(),
+                Action::SetGroupEnabled { .. } | Action::Audit(_) => false,
+            };
+            if found {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    async fn reader(&self) -> Result<sqlx::pool::PoolConnection<sqlx::Sqlite>> {
+        self.check_present().await?;
+        self.readers.acquire().await.doing("open a connection")
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    fn info(&self) -> &StoreInfo {
+        &self.info
+    }
+
+    async fn write(&self, commands: &[Command], now: Timestamp) -> Result<Vec<Decided>> {
+        self.check_present().await?;
+        self.write_transaction(commands, now).await
+    }
+
+    async fn preview(&self, command: &Command, now: Timestamp) -> Result<Decided> {
+        let mut connection = self.reader().await?;
+        // One snapshot for all that is read.
+        let mut transaction = connection.begin().await.doing("begin a preview")?;
+        let mut state = load::state(&mut transaction, &Needs::of([command])).await?;
+        let (_, mut results) = decide(&mut state, std::slice::from_ref(command), now);
+        transaction.rollback().await.doing("end a preview")?;
+        results.pop().ok_or_else(|| StoreError::inconsistent("event", "a command was left without an answer"))
+    }
+
+    async fn receivers(&self, ids: &[ReceiverId]) -> Result<Vec<Receiver>> {
+        read::receivers(&mut *self.reader().await?, ids).await
+    }
+
+    async fn schema(&self, id: ReceiverId) -> Result<Option<String>> {
+        load::schema(&mut *self.reader().await?, id).await
+    }
+
+    async fn find_receivers(&self, filter: &DefinitionFilter, after: Position, limit: usize) -> Result<Page<Receiver>> {
+        read::find_receivers(&mut *self.reader().await?, filter, after, limit).await
+    }
+
+    async fn groups(&self, ids: &[GroupId]) -> Result<Vec<Group>> {
+        read::groups(&mut *self.reader().await?, ids).await
+    }
+
+    async fn find_groups(&self, filter: &DefinitionFilter, after: Position, limit: usize) -> Result<Page<Group>> {
+        read::find_groups(&mut *self.reader().await?, filter, after, limit).await
+    }
+
+    async fn groups_of(&self, receivers: &[ReceiverId], limit: usize) -> Result<Vec<Group>> {
+        read::groups_of(&mut *self.reader().await?, receivers, limit).await
+    }
+
+    async fn event_seqs(&self, ids: &[EventId]) -> Result<Vec<i64>> {
+        read::event_seqs(&mut *self.reader().await?, ids).await
+    }
+
+    async fn events(&self, seqs: &[i64]) -> Result<Vec<Event>> {
+        if seqs.is_empty() {
+            return Ok(Vec::new());
+        }
+        read::events(&mut *self.reader().await?, seqs).await
+    }
+
+    async fn payloads(&self, seqs: &[i64]) -> Result<Vec<(i64, String)>> {
+        read::payloads(&mut *self.reader().await?, seqs).await
+    }
+
+    async fn stream(&self, stream: Stream, bounds: Bounds, order: Order, limit: usize) -> Result<Vec<i64>> {
+        read::stream(&mut *self.reader().await?, stream, bounds, order, limit).await
+    }
+
+    async fn stream_count(&self, stream: Stream) -> Result<u64> {
+        read::stream_count(&mut *self.reader().await?, stream).await
+    }
+
+    async fn seq_at(&self, at: Timestamp) -> Result<i64> {
+        read::seq_at(&mut *self.reader().await?, at).await
+    }
+
+    async fn names(&self, name: &TextMatch, limit: usize) -> Result<Vec<(i64, String)>> {
+        read::names(&mut *self.reader().await?, name, limit).await
+    }
+
+    async fn newest_names(&self, limit: usize) -> Result<Vec<String>> {
+        read::newest_names(&mut *self.reader().await?, limit).await
+    }
+
+    async fn unit_ids(&self, keys: &[UnitKey]) -> Result<Vec<(UnitKey, i64)>> {
+        read::unit_ids(&mut *self.reader().await?, keys).await
+    }
+
+    async fn units(&self, ids: &[i64]) -> Result<Vec<(i64, Unit)>> {
+        read::units(&mut *self.reader().await?, ids).await
+    }
+
+    async fn units_by_name(&self, name: Option<i64>, before: Position, limit: usize) -> Result<Vec<(i64, Unit)>> {
+        read::units_by_name(&mut *self.reader().await?, name, before, limit).await
+    }
+
+    async fn units_by_version(&self, name: i64, version: &str, limit: usize) -> Result<Vec<i64>> {
+        read::units_by_version(&mut *self.reader().await?, name, version, limit).await
+    }
+
+    async fn unit_receivers(&self, unit: i64, limit: usize) -> Result<Vec<ReceiverId>> {
+        read::unit_receivers(&mut *self.reader().await?, unit, limit).await
+    }
+
+    async fn latest(&self, units: &[i64], receivers: &[ReceiverId]) -> Result<Vec<(i64, ReceiverId, Latest)>> {
+        load::latest(&mut *self.reader().await?, units, receivers.iter().copied()).await
+    }
+
+    async fn latest_of(&self, receiver: ReceiverId, before: Position, limit: usize) -> Result<Vec<(i64, i64)>> {
+        read::latest_of(&mut *self.reader().await?, receiver, before, limit).await
+    }
+
+    async fn messages(&self, after: i64, limit: usize) -> Result<Vec<MessageRecord>> {
+        read::messages::page(&mut *self.reader().await?, after, limit).await
+    }
+
+    async fn audit(&self, before: Position, limit: usize) -> Result<Vec<AuditEntry>> {
+        read::audit(&mut *self.reader().await?, before, limit).await
+    }
+
+    async fn counters(&self) -> Result<Counters> {
+        read::counters(&mut *self.reader().await?).await
+    }
+
+    async fn check(&self) -> Result<Vec<String>> {
+        read::check(&mut *self.reader().await?).await
+    }
+
+    async fn close(&self) {
+        // The writer's connection ends with the process; a last checkpoint leaves a small log.
+        let mut writing = self.writer.lock().await;
+        if let Err(error) = sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").execute(&mut writing.connection).await {
+            tracing::debug!(%error, "no checkpoint at the end");
+        }
+        drop(writing);
+        self.readers.close().await;
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,204 @@
+//! Opening a SQLite file: its folder, its journal, its schema, its surroundings.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, Row, SqliteConnection};
+use tokio::sync::Mutex;
+
+use super::errors::Doing;
+use super::{SqliteStore, Writing, apply, environment, migrate, rows, statements};
+use crate::domain::id::IdSource;
+use crate::limits;
+use crate::store::{Result, StoreError, StoreInfo};
+
+/// How much an acknowledged write survives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Durability {
+    /// A power cut.
+    #[default]
+    Full,
+    /// The end of the process; a power cut may take the last commits.
+    Normal,
+}
+
+/// How the file keeps its transactions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Journal {
+    /// A write-ahead log, or a rollback journal where the file system does not allow one.
+    #[default]
+    Auto,
+    /// A write-ahead log.
+    Wal,
+    /// A rollback journal.
+    Rollback,
+}
+
+/// How to open a file.
+#[derive(Debug, Clone)]
+pub struct SqliteOptions {
+    /// The file; it and its folder are made when they are missing.
+    pub path: PathBuf,
+    /// How much an acknowledged write survives.
+    pub durability: Durability,
+    /// How the file keeps its transactions.
+    pub journal: Journal,
+    /// The database goes with the process: a demonstration.
+    pub throw_away: bool,
+}
+
+impl SqliteOptions {
+    /// A file with the default settings.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), durability: Durability::Full, journal: Journal::Auto, throw_away: false }
+    }
+
+    fn connect(&self) -> SqliteConnectOptions {
+        let synchronous = match self.durability {
+            Durability::Full => SqliteSynchronous::Full,
+            Durability::Normal => SqliteSynchronous::Normal,
+        };
+        SqliteConnectOptions::new()
+            .filename(&self.path)
+            .busy_timeout(Duration::from_millis(limits::SQLITE_BUSY_MILLIS))
+            .synchronous(synchronous)
+            .foreign_keys(true)
+            .pragma("cache_size", format!("-{}", limits::SQLITE_CACHE_KIB))
+            .pragma("temp_store", "MEMORY")
+            .statement_cache_capacity(statements_kept())
+            .disable_statement_logging()
+    }
+}
+
+/// Every statement of this engine fits.
+const fn statements_kept() -> usize {
+    100
+}
+
+/// Opens the file and brings it up to this binary's schema.
+pub async fn open(options: &SqliteOptions, ids: &dyn IdSource) -> Result<SqliteStore> {
+    let path = &options.path;
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        tokio::fs::create_dir_all(folder).await.map_err(|error| {
+            StoreError::unavailable(
+                format!("the folder {} cannot be made: {error}", folder.display()),
+                "Use another path with --db, or make the folder writable for this user.",
+            )
+        })?;
+    }
+    let place = environment::place(path).await;
+    let wal = match options.journal {
+        Journal::Wal => true,
+        Journal::Rollback => false,
+        Journal::Auto => place.remote.is_none(),
+    };
+    let mut connection = connect(options, path).await?;
+    if writable(path).await {
+        set_journal(&mut connection, wal).await?;
+        migrate::migrate(&mut connection, &ids.next().to_string()).await?;
+    }
+    let (version, readable_from) = migrate::version(&mut connection).await?;
+    if version == 0 {
+        return Err(StoreError::unavailable(
+            format!("the file {} is empty and read-only", path.display()),
+            "Make it writable, or use another file with --db.",
+        ));
+    }
+    migrate::check_readable(version, readable_from)?;
+    let registry = sqlx::query(statements::REGISTRY).fetch_one(&mut connection).await.doing("read the registry")?;
+    let engine = sqlx::query("SELECT sqlite_version()").fetch_one(&mut connection).await.doing("read the version")?;
+    let mut warnings = Vec::new();
+    if let Some(kind) = &place.remote {
+        warnings.push(format!(
+            "The database lies on {kind}, which several processes cannot share safely: it is used with a rollback \
+             journal and slowly. Use a local disk."
+        ));
+    }
+    if options.durability == Durability::Normal {
+        warnings.push("With --sqlite-synchronous normal a power cut may take the last acknowledged events.".to_owned());
+    }
+    let readers = SqlitePoolOptions::new()
+        .max_connections(limits::SQLITE_READERS)
+        .min_connections(0)
+        .idle_timeout(Duration::from_secs(30))
+        .acquire_timeout(Duration::from_secs(limits::WAIT_SECONDS))
+        .test_before_acquire(false)
+        .connect_lazy_with(options.connect().pragma("query_only", "ON"));
+    Ok(SqliteStore {
+        info: StoreInfo {
+            engine: "sqlite",
+            engine_version: engine.try_get(0).doing("read the version")?,
+            location: path.display().to_string(),
+            schema_version: version,
+            registry_id: rows::get(&registry, 5)?,
+            ephemeral: if options.throw_away {
+                Some("it is a throw-away database that goes with this process".to_owned())
+            } else {
+                place.ephemeral
+            },
+            warnings,
+        },
+        path: path.clone(),
+        identity: environment::identity(path).await,
+        writer: Mutex::new(Writing { connection, recorders: apply::Recorders::new() }),
+        readers,
+    })
+}
+
+async fn connect(options: &SqliteOptions, path: &Path) -> Result<SqliteConnection> {
+    options
+        .connect()
+        .create_if_missing(true)
+        .connect()
+        .await
+        .doing("open the database")
+        .map_err(|error| match error {
+            StoreError::Unavailable { why, hint } => StoreError::Unavailable { why: format!("{why} ({})", path.display()), hint },
+            StoreError::Statement { source, .. } => StoreError::unavailable(
+                format!("the file {} cannot be opened: {source}", path.display()),
+                "Check the path and its permissions, or use another one with --db.",
+            ),
+            error @ StoreError::Inconsistent { .. } => error,
+        })
+}
+
+/// Whether this process may write the file; a missing file may be made.
+async fn writable(path: &Path) -> bool {
+    match tokio::fs::OpenOptions::new().append(true).open(path).await {
+        Ok(_) => true,
+        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+    }
+}
+
+/// Sets the journal; a file that is in use keeps the one that it has.
+async fn set_journal(connection: &mut SqliteConnection, wal: bool) -> Result<()> {
+    let statement = if wal { "PRAGMA journal_mode = WAL" } else { "PRAGMA journal_mode = DELETE" };
+    let row = sqlx::query(statement).fetch_one(&mut *connection).await.doing("set the journal")?;
+    let mode: String = rows::get(&row, 0)?;
+    if mode.eq_ignore_ascii_case("wal") == wal {
+        return Ok(());
+    }
+    tracing::warn!(%mode, "the database keeps its journal mode");
+    Ok(())
+}
+
+/// What `doctor` and `migrate` can tell of a file without changing it: its schema version, 0 for
+/// a missing or empty file.
+pub async fn inspect(options: &SqliteOptions) -> Result<i64> {
+    if !tokio::fs::try_exists(&options.path).await.unwrap_or(false) {
+        return Ok(0);
+    }
+    let mut connection = connect(options, &options.path).await?;
+    let (version, readable_from) = migrate::version(&mut connection).await?;
+    migrate::check_readable(version, readable_from)?;
+    Ok(version)
+}
+
+impl SqliteStore {
+    /// Opens as a shared trait object.
+    pub async fn open_shared(options: &SqliteOptions, ids: &dyn IdSource) -> Result<Arc<dyn crate::store::Store>> {
+        Ok(Arc::new(open(options, ids).await?))
+    }
+}

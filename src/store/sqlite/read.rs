@@ -1,0 +1,375 @@
+//! Reading rows: each list bounded, each by an index.
+
+pub(super) mod messages;
+
+use sqlx::SqliteConnection;
+use sqlx::sqlite::SqliteRow;
+
+use super::errors::Doing;
+use super::load::json_list;
+use super::{rows, statements};
+use crate::domain::command::AuditNote;
+use crate::domain::event::Event;
+use crate::domain::group::Group;
+use crate::domain::id::{EventId, GroupId, ReceiverId};
+use crate::domain::receiver::Receiver;
+use crate::domain::search::{DefinitionFilter, Order, Page, Position, TextMatch, any_fits};
+use crate::domain::time::Timestamp;
+use crate::domain::unit::{Unit, UnitKey};
+use crate::limits;
+use crate::store::{AuditEntry, Bounds, Counters, Result, StoreError, Stream};
+
+fn bound(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
+fn before(position: Position) -> i64 {
+    position.unwrap_or(i64::MAX)
+}
+
+pub(super) async fn receivers(connection: &mut SqliteConnection, ids: &[ReceiverId]) -> Result<Vec<Receiver>> {
+    let found = sqlx::query(statements::RECEIVERS).bind(json_list(ids)?).fetch_all(connection).await;
+    found.doing("read receivers")?.iter().map(|row| Ok(rows::receiver(row)?.1)).collect()
+}
+
+pub(super) async fn groups(connection: &mut SqliteConnection, ids: &[GroupId]) -> Result<Vec<Group>> {
+    let found = sqlx::query(statements::GROUPS).bind(json_list(ids)?).fetch_all(connection).await;
+    found.doing("read groups")?.iter().map(|row| Ok(rows::group(row)?.1)).collect()
+}
+
+pub(super) async fn groups_of(
+    connection: &mut SqliteConnection,
+    receivers: &[ReceiverId],
+    limit: usize,
+) -> Result<Vec<Group>> {
+    let query = sqlx::query(statements::GROUPS_OF).bind(json_list(receivers)?).bind(bound(limit));
+    query.fetch_all(connection).await.doing("read groups")?.iter().map(|row| Ok(rows::group(row)?.1)).collect()
+}
+
+/// The one exact value of a filter field, if that is what it says.
+fn exact(values: &[TextMatch]) -> Option<&str> {
+    match values {
+        [TextMatch::Exact(text)] => Some(text),
+        _ => None,
+    }
+}
+
+pub(super) async fn find_receivers(
+    connection: &mut SqliteConnection,
+    filter: &DefinitionFilter,
+    after: Position,
+    limit: usize,
+) -> Result<Page<Receiver>> {
+    let (statement, value) = match (exact(&filter.name), exact(&filter.types)) {
+        (Some(name), _) => (statements::FIND_RECEIVERS_BY_NAME, Some(name.to_owned())),
+        (None, Some(kind)) => (statements::FIND_RECEIVERS_BY_TYPE, Some(kind.to_owned())),
+        (None, None) => (statements::FIND_RECEIVERS, None),
+    };
+    let fits = |receiver: &Receiver| {
+        any_fits(&filter.name, &receiver.name)
+            && any_fits(&filter.types, &receiver.kind)
+            && any_fits(&filter.version, &receiver.version)
+    };
+    scan(connection, (statement, value), after, limit, rows::receiver, fits).await
+}
+
+pub(super) async fn find_groups(
+    connection: &mut SqliteConnection,
+    filter: &DefinitionFilter,
+    after: Position,
+    limit: usize,
+) -> Result<Page<Group>> {
+    let (statement, value) = match (exact(&filter.name), exact(&filter.types), filter.receiver) {
+        (Some(name), _, _) => (statements::FIND_GROUPS_BY_NAME, Some(name.to_owned())),
+        (None, Some(kind), _) => (statements::FIND_GROUPS_BY_TYPE, Some(kind.to_owned())),
+        (None, None, Some(id)) => (statements::FIND_GROUPS_BY_MEMBER, Some(id.to_string())),
+        (None, None, None) => (statements::FIND_GROUPS, None),
+    };
+    let fits = |group: &Group| {
+        any_fits(&filter.name, &group.name)
+            && any_fits(&filter.types, &group.kind)
+            && any_fits(&filter.version, &group.version)
+            && filter.receiver.is_none_or(|id| group.event_receiver_ids.contains(&id))
+            && filter.enabled.is_none_or(|enabled| group.enabled == enabled)
+    };
+    scan(connection, (statement, value), after, limit, rows::group, fits).await
+}
+
+/// Reads on until `limit` rows fit or [`limits::SCAN_ROWS`] were looked at.
+async fn scan<T>(
+    connection: &mut SqliteConnection,
+    (statement, value): (&'static str, Option<String>),
+    after: Position,
+    limit: usize,
+    read: impl Fn(&SqliteRow) -> Result<(i64, T)>,
+    fits: impl Fn(&T) -> bool,
+) -> Result<Page<T>> {
+    const CHUNK: usize = 200;
+    let mut page = Page { rows: Vec::new(), next: after, scanned: 0 };
+    loop {
+        let take = CHUNK.max(limit + 1);
+        let query = sqlx::query(statement).bind(before(page.next)).bind(bound(take));
+        let query = match &value {
+            Some(value) => query.bind(value.clone()),
+            None => query,
+        };
+        let found = query.fetch_all(&mut *connection).await.doing("read a list")?;
+        let ended = found.len() < take;
+        for row in &found {
+            let (position, record) = read(row)?;
+            if page.rows.len() == limit {
+                return Ok(page);
+            }
+            page.scanned += 1;
+            page.next = Some(position);
+            if fits(&record) {
+                page.rows.push(record);
+            }
+        }
+        if ended {
+            page.next = None;
+            return Ok(page);
+        }
+        if page.scanned >= limits::SCAN_ROWS {
+            return Ok(page);
+        }
+    }
+}
+
+pub(super) async fn event_seqs(connection: &mut SqliteConnection, ids: &[EventId]) -> Result<Vec<i64>> {
+    let found = sqlx::query(statements::EVENT_SEQS).bind(json_list(ids)?).fetch_all(connection).await;
+    found.doing("find events")?.iter().map(|row| rows::get(row, 0)).collect()
+}
+
+pub(super) async fn events(connection: &mut SqliteConnection, seqs: &[i64]) -> Result<Vec<Event>> {
+    let found = sqlx::query(statements::EVENTS).bind(json_list(seqs)?).fetch_all(connection).await;
+    let events: Result<Vec<Event>> = found.doing("read events")?.iter().map(rows::event).collect();
+    Ok(in_order(seqs, events?, |event| event.seq))
+}
+
+pub(super) async fn payloads(connection: &mut SqliteConnection, seqs: &[i64]) -> Result<Vec<(i64, String)>> {
+    let found = sqlx::query(statements::PAYLOADS).bind(json_list(seqs)?).fetch_all(connection).await;
+    let payloads: Result<Vec<(i64, String)>> = found.doing("read payloads")?.iter().map(payload).collect();
+    Ok(in_order(seqs, payloads?, |(seq, _)| *seq))
+}
+
+fn payload(row: &SqliteRow) -> Result<(i64, String)> {
+    let seq: i64 = rows::get(row, 0)?;
+    if let Some(text) = rows::get::<Option<String>>(row, 1)? {
+        return Ok((seq, text));
+    }
+    let deflated: Option<&[u8]> = rows::get(row, 2)?;
+    let deflated = deflated.ok_or_else(|| StoreError::inconsistent("payload", format!("event {seq} has none")))?;
+    Ok((seq, rows::inflate(deflated)?))
+}
+
+/// `found` in the order of `wanted`.
+fn in_order<T>(wanted: &[i64], mut found: Vec<T>, seq: impl Fn(&T) -> i64) -> Vec<T> {
+    let place: std::collections::HashMap<i64, usize> = wanted.iter().enumerate().map(|(i, seq)| (*seq, i)).collect();
+    found.sort_by_key(|record| place.get(&seq(record)).copied());
+    found
+}
+
+pub(super) async fn stream(
+    connection: &mut SqliteConnection,
+    stream: Stream,
+    bounds: Bounds,
+    order: Order,
+    limit: usize,
+) -> Result<Vec<i64>> {
+    let up = order == Order::OldestFirst;
+    let statement = match (stream, up) {
+        (Stream::All, false) => statements::STREAM_ALL,
+        (Stream::All, true) => statements::STREAM_ALL_UP,
+        (Stream::Failed, false) => statements::STREAM_FAILED,
+        (Stream::Failed, true) => statements::STREAM_FAILED_UP,
+        (Stream::Unit(_), false) => statements::STREAM_UNIT,
+        (Stream::Unit(_), true) => statements::STREAM_UNIT_UP,
+        (Stream::Name(..), false) => statements::STREAM_NAME,
+        (Stream::Name(..), true) => statements::STREAM_NAME_UP,
+        (Stream::Receiver(..), false) => statements::STREAM_RECEIVER,
+        (Stream::Receiver(..), true) => statements::STREAM_RECEIVER_UP,
+    };
+    let query = sqlx::query(statement).bind(bounds.after).bind(bounds.before).bind(bound(limit));
+    let query = match stream {
+        Stream::All | Stream::Failed => query,
+        Stream::Unit(id) => query.bind(id),
+        Stream::Name(id, success) => query.bind(id).bind(success),
+        Stream::Receiver(id, success) => query.bind(id.to_string()).bind(success),
+    };
+    query.fetch_all(connection).await.doing("search events")?.iter().map(|row| rows::get(row, 0)).collect()
+}
+
+pub(super) async fn stream_count(connection: &mut SqliteConnection, stream: Stream) -> Result<u64> {
+    let pick = |success: bool, row: Option<SqliteRow>| match row {
+        Some(row) => rows::count(&row, usize::from(!success)),
+        None => Ok(0),
+    };
+    match stream {
+        Stream::All | Stream::Failed => {
+            let counters = counters(connection).await?;
+            Ok(if stream == Stream::All { counters.succeeded + counters.failed } else { counters.failed })
+        }
+        Stream::Unit(id) => {
+            let row = sqlx::query(statements::UNIT_COUNT).bind(id).fetch_optional(connection).await;
+            pick(true, row.doing("count events")?)
+        }
+        Stream::Name(id, success) => {
+            let row = sqlx::query(statements::NAME_COUNTS).bind(id).fetch_optional(connection).await;
+            pick(success, row.doing("count events")?)
+        }
+        Stream::Receiver(id, success) => {
+            let row = sqlx::query(statements::RECEIVER_COUNTS).bind(id.to_string()).fetch_optional(connection).await;
+            pick(success, row.doing("count events")?)
+        }
+    }
+}
+
+pub(super) async fn seq_at(connection: &mut SqliteConnection, at: Timestamp) -> Result<i64> {
+    let row = sqlx::query(statements::SEQ_AT).bind(at.as_micros()).fetch_optional(&mut *connection).await;
+    match row.doing("find a time")? {
+        Some(row) => rows::get(&row, 0),
+        None => Ok(counters(connection).await?.last_event_seq + 1),
+    }
+}
+
+pub(super) async fn names(
+    connection: &mut SqliteConnection,
+    name: &TextMatch,
+    limit: usize,
+) -> Result<Vec<(i64, String)>> {
+    let found = match name.range() {
+        (from, Some(to)) => sqlx::query(statements::NAMES_BETWEEN).bind(from).bind(bound(limit)).bind(to),
+        (from, None) => sqlx::query(statements::NAMES_FROM).bind(from).bind(bound(limit)),
+    };
+    let found = found.fetch_all(connection).await.doing("search names")?;
+    found.iter().map(|row| Ok((rows::get(row, 0)?, rows::get(row, 1)?))).collect()
+}
+
+pub(super) async fn newest_names(connection: &mut SqliteConnection, limit: usize) -> Result<Vec<String>> {
+    let found = sqlx::query(statements::NEWEST_NAMES).bind(bound(limit)).fetch_all(connection).await;
+    found.doing("read names")?.iter().map(|row| rows::get(row, 0)).collect()
+}
+
+pub(super) async fn unit_ids(connection: &mut SqliteConnection, keys: &[UnitKey]) -> Result<Vec<(UnitKey, i64)>> {
+    let mut found = Vec::with_capacity(keys.len());
+    for key in keys {
+        let row = sqlx::query(statements::UNIT_IDS).bind(key.to_vec()).fetch_optional(&mut *connection).await;
+        if let Some(row) = row.doing("find a unit")? {
+            found.push((*key, rows::get(&row, 1)?));
+        }
+    }
+    Ok(found)
+}
+
+fn unit_rows(found: &[SqliteRow]) -> Result<Vec<(i64, Unit)>> {
+    found.iter().map(|row| Ok((rows::get(row, 0)?, rows::unit(row, 1)?))).collect()
+}
+
+pub(super) async fn units(connection: &mut SqliteConnection, ids: &[i64]) -> Result<Vec<(i64, Unit)>> {
+    let found = sqlx::query(statements::UNITS).bind(json_list(ids)?).fetch_all(connection).await;
+    unit_rows(&found.doing("read units")?)
+}
+
+pub(super) async fn units_by_name(
+    connection: &mut SqliteConnection,
+    name: Option<i64>,
+    position: Position,
+    limit: usize,
+) -> Result<Vec<(i64, Unit)>> {
+    let statement = if name.is_some() { statements::UNITS_OF_NAME } else { statements::UNITS_NEWEST };
+    let query = sqlx::query(statement).bind(before(position)).bind(bound(limit));
+    let query = match name {
+        Some(id) => query.bind(id),
+        None => query,
+    };
+    unit_rows(&query.fetch_all(connection).await.doing("read units")?)
+}
+
+pub(super) async fn units_by_version(
+    connection: &mut SqliteConnection,
+    name: i64,
+    version: &str,
+    limit: usize,
+) -> Result<Vec<i64>> {
+    let query = sqlx::query(statements::UNITS_OF_VERSION).bind(name).bind(version.to_owned()).bind(bound(limit));
+    query.fetch_all(connection).await.doing("read units")?.iter().map(|row| rows::get(row, 0)).collect()
+}
+
+pub(super) async fn unit_receivers(
+    connection: &mut SqliteConnection,
+    unit: i64,
+    limit: usize,
+) -> Result<Vec<ReceiverId>> {
+    let found = sqlx::query(statements::UNIT_RECEIVERS).bind(unit).bind(bound(limit)).fetch_all(connection).await;
+    found.doing("read the newest events")?.iter().map(|row| rows::receiver_id(row, 0)).collect()
+}
+
+pub(super) async fn latest_of(
+    connection: &mut SqliteConnection,
+    receiver: ReceiverId,
+    position: Position,
+    limit: usize,
+) -> Result<Vec<(i64, i64)>> {
+    let query = sqlx::query(statements::LATEST_OF).bind(receiver.to_string()).bind(before(position)).bind(bound(limit));
+    let found = query.fetch_all(connection).await.doing("read the newest events")?;
+    found.iter().map(|row| Ok((rows::get(row, 0)?, rows::get(row, 1)?))).collect()
+}
+
+pub(super) async fn audit(
+    connection: &mut SqliteConnection,
+    position: Position,
+    limit: usize,
+) -> Result<Vec<AuditEntry>> {
+    let found = sqlx::query(statements::AUDIT).bind(before(position)).bind(bound(limit)).fetch_all(connection).await;
+    let entry = |row: &SqliteRow| {
+        Ok(AuditEntry {
+            seq: rows::get(row, 0)?,
+            at: rows::time(row, 1)?,
+            recorder: rows::recorder(row, 2)?,
+            note: AuditNote {
+                action: rows::get(row, 6)?,
+                target: rows::get(row, 7)?,
+                outcome: rows::get(row, 8)?,
+                detail: rows::get(row, 9)?,
+            },
+        })
+    };
+    found.doing("read the audit trail")?.iter().map(entry).collect()
+}
+
+pub(super) async fn counters(connection: &mut SqliteConnection) -> Result<Counters> {
+    let row = sqlx::query(statements::REGISTRY).fetch_one(&mut *connection).await.doing("read the counters")?;
+    let last_event_seq: i64 = rows::get(&row, 1)?;
+    let mut counters = Counters {
+        succeeded: rows::count(&row, 6)?,
+        failed: rows::count(&row, 7)?,
+        receivers: rows::count(&row, 8)?,
+        groups: rows::count(&row, 9)?,
+        units: rows::count(&row, 3)?,
+        messages: rows::count(&row, 2)?,
+        last_event_seq,
+        first_event_at: None,
+        last_event_at: None,
+    };
+    if last_event_seq > 0 {
+        for (seq, at) in [(1, &mut counters.first_event_at), (last_event_seq, &mut counters.last_event_at)] {
+            let row = sqlx::query(statements::EVENT_TIME).bind(seq).fetch_optional(&mut *connection).await;
+            *at = row.doing("read the counters")?.map(|row| rows::time(&row, 0)).transpose()?;
+        }
+    }
+    Ok(counters)
+}
+
+pub(super) async fn check(connection: &mut SqliteConnection) -> Result<Vec<String>> {
+    let mut findings = Vec::new();
+    for statement in ["PRAGMA quick_check(20)", "PRAGMA foreign_key_check"] {
+        for row in &sqlx::query(statement).fetch_all(&mut *connection).await.doing("check the file")? {
+            let text: String = rows::get(row, 0)?;
+            if text != "ok" {
+                findings.push(format!("{statement}: {text}"));
+            }
+        }
+    }
+    Ok(findings)
+}

@@ -1,0 +1,155 @@
+//! Every SQL text of this engine. Nothing is built at run time; a test prepares each of them and
+//! shows the plans of the frequent ones.
+
+macro_rules! statements {
+    ($($name:ident = $sql:expr;)*) => {
+        $(pub(super) const $name: &str = $sql;)*
+
+        /// All of them with their names.
+        #[cfg(test)]
+        pub(super) const ALL: &[(&str, &str)] = &[$((stringify!($name), $sql)),*];
+    };
+}
+
+macro_rules! event_columns {
+    ($rest:literal) => {
+        concat!(
+            "SELECT e.seq, e.id, n.name, u.version, u.release, u.platform_id, u.package, e.description, e.success, \
+             r.id, e.created_at, e.payload_digest, e.payload_size, w.principal, w.kind, w.surface, w.client \
+             FROM event e JOIN unit u ON u.id = e.unit_id JOIN name n ON n.id = u.name_id \
+             JOIN receiver r ON r.num = e.receiver_num JOIN recorder w ON w.id = e.recorder_id ",
+            $rest
+        )
+    };
+}
+
+macro_rules! receiver_columns {
+    ($rest:literal) => {
+        concat!(
+            "SELECT num, id, name, type, version, description, fingerprint, created_at, unchecked_refs FROM receiver ",
+            $rest
+        )
+    };
+}
+
+macro_rules! group_columns {
+    ($rest:literal) => {
+        concat!(
+            "SELECT g.num, g.id, g.name, g.type, g.version, g.description, g.enabled, g.created_at, g.updated_at, \
+             g.active_from_seq, (SELECT json_group_array(id) FROM (SELECT r.id FROM group_member m \
+             JOIN receiver r ON r.num = m.receiver_num WHERE m.group_num = g.num ORDER BY m.position)) \
+             FROM receiver_group g ",
+            $rest
+        )
+    };
+}
+
+statements! {
+    // Loading what a batch of commands needs. Lists of keys come as one JSON array.
+    REGISTRY = "SELECT last_created_at, last_event_seq, last_message_seq, last_unit_id, last_name_id, id, succeeded, \
+        failed, receivers, groups FROM registry";
+    RECEIVERS = receiver_columns!("WHERE id IN (SELECT value FROM json_each($1))");
+    RECEIVER_BY_KEY = receiver_columns!("WHERE definition_key = $1 AND canonical = 1");
+    RECEIVER_WITH_TYPE = "SELECT 1 FROM receiver WHERE type = $1 LIMIT 1";
+    RECEIVER_SCHEMA = "SELECT s.schema FROM receiver r JOIN receiver_schema s ON s.receiver_num = r.num WHERE r.id = $1";
+    GROUPS = group_columns!("WHERE g.id IN (SELECT value FROM json_each($1))");
+    GROUP_BY_KEY = group_columns!("WHERE g.definition_key = $1 AND g.canonical = 1");
+    GROUP_WITH_TYPE = "SELECT 1 FROM receiver_group WHERE type = $1 LIMIT 1";
+    GROUPS_OF = group_columns!("WHERE g.num IN (SELECT m.group_num FROM group_member m JOIN receiver r \
+        ON r.num = m.receiver_num WHERE r.id IN (SELECT value FROM json_each($1))) ORDER BY g.id LIMIT $2");
+    UNIT_ID = "SELECT id FROM unit WHERE key = $1";
+    NAME_ID = "SELECT id FROM name WHERE name = $1";
+    LATEST = "SELECT l.unit_id, r.id, l.seq, l.success FROM json_each($1) k CROSS JOIN receiver r \
+        CROSS JOIN latest l WHERE r.id IN (SELECT value FROM json_each($2)) \
+        AND l.unit_id = k.value AND l.receiver_num = r.num";
+    IDEMPOTENCY = "SELECT digest, result FROM idempotency WHERE key = $1";
+    RECORDER_ID = "SELECT id FROM recorder WHERE key = $1";
+
+    // Writing a plan.
+    INSERT_RECORDER = "INSERT INTO recorder (key, principal, kind, surface, client) VALUES ($1, $2, $3, $4, $5)";
+    INSERT_RECEIVER = "INSERT INTO receiver (id, definition_key, name, type, version, description, fingerprint, \
+        created_at, unchecked_refs) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    INSERT_RECEIVER_SCHEMA = "INSERT INTO receiver_schema (receiver_num, schema) \
+        SELECT num, $2 FROM receiver WHERE id = $1";
+    INSERT_GROUP = "INSERT INTO receiver_group (id, definition_key, name, type, version, description, enabled, \
+        created_at, updated_at, active_from_seq) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+    INSERT_GROUP_MEMBER = "INSERT INTO group_member (group_num, position, receiver_num) \
+        SELECT g.num, $2, r.num FROM receiver_group g, receiver r WHERE g.id = $1 AND r.id = $3";
+    UPDATE_GROUP = "UPDATE receiver_group SET enabled = $2, updated_at = $3, active_from_seq = $4 WHERE id = $1";
+    INSERT_NAME = "INSERT INTO name (id, name) VALUES ($1, $2)";
+    INSERT_UNIT = "INSERT INTO unit (id, key, name_id, version, release, platform_id, package) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    INSERT_EVENT = "INSERT INTO event (seq, id, unit_id, name_id, receiver_num, success, created_at, recorder_id, \
+        payload_digest, payload_size, description, payload) \
+        VALUES ($1, $2, $3, $4, (SELECT num FROM receiver WHERE id = $5), $6, $7, $8, $9, $10, $11, $12)";
+    INSERT_PAYLOAD = "INSERT INTO payload (event_seq, deflated) VALUES ($1, $2)";
+    UPSERT_LATEST = "INSERT INTO latest (unit_id, receiver_num, seq, success) \
+        VALUES ($1, (SELECT num FROM receiver WHERE id = $2), $3, $4) \
+        ON CONFLICT (unit_id, receiver_num) DO UPDATE SET seq = excluded.seq, success = excluded.success";
+    COUNT_NAME = "UPDATE name SET succeeded = succeeded + $2, failed = failed + $3 WHERE id = $1";
+    COUNT_UNIT = "UPDATE unit SET events = events + $2 WHERE id = $1";
+    COUNT_RECEIVER = "UPDATE receiver SET succeeded = succeeded + $2, failed = failed + $3 WHERE id = $1";
+    INSERT_MESSAGE = "INSERT INTO message (seq, kind, event_seq, receiver_num, group_num, group_state, transition, \
+        log_only, wire_version, created_at) VALUES ($1, $2, $3, (SELECT num FROM receiver WHERE id = $4), \
+        (SELECT num FROM receiver_group WHERE id = $5), $6, $7, $8, $9, $10)";
+    INSERT_IDEMPOTENCY = "INSERT INTO idempotency (key, digest, result, created_at) VALUES ($1, $2, $3, $4)";
+    INSERT_AUDIT = "INSERT INTO audit (at, recorder_id, action, target, outcome, detail) \
+        VALUES ($1, $2, $3, $4, $5, $6)";
+    UPDATE_REGISTRY = "UPDATE registry SET last_created_at = $1, last_event_seq = $2, last_message_seq = $3, \
+        last_unit_id = $4, last_name_id = $5, succeeded = succeeded + $6, failed = failed + $7, \
+        receivers = receivers + $8, groups = groups + $9";
+
+    // Reading.
+    FIND_RECEIVERS = receiver_columns!("WHERE num < $1 ORDER BY num DESC LIMIT $2");
+    FIND_RECEIVERS_BY_NAME = receiver_columns!("WHERE name = $3 AND num < $1 ORDER BY num DESC LIMIT $2");
+    FIND_RECEIVERS_BY_TYPE = receiver_columns!("WHERE type = $3 AND num < $1 ORDER BY num DESC LIMIT $2");
+    FIND_GROUPS = group_columns!("WHERE g.num < $1 ORDER BY g.num DESC LIMIT $2");
+    FIND_GROUPS_BY_NAME = group_columns!("WHERE g.name = $3 AND g.num < $1 ORDER BY g.num DESC LIMIT $2");
+    FIND_GROUPS_BY_TYPE = group_columns!("WHERE g.type = $3 AND g.num < $1 ORDER BY g.num DESC LIMIT $2");
+    FIND_GROUPS_BY_MEMBER = group_columns!("WHERE g.num IN (SELECT m.group_num FROM group_member m WHERE \
+        m.receiver_num = (SELECT num FROM receiver WHERE id = $3)) AND g.num < $1 ORDER BY g.num DESC LIMIT $2");
+    EVENT_SEQS = "SELECT seq FROM event WHERE id IN (SELECT value FROM json_each($1))";
+    EVENTS = event_columns!("WHERE e.seq IN (SELECT value FROM json_each($1))");
+    PAYLOADS = "SELECT e.seq, e.payload, p.deflated FROM event e LEFT JOIN payload p ON p.event_seq = e.seq \
+        WHERE e.seq IN (SELECT value FROM json_each($1))";
+    STREAM_ALL = "SELECT seq FROM event WHERE seq > $1 AND seq < $2 ORDER BY seq DESC LIMIT $3";
+    STREAM_FAILED = "SELECT seq FROM event WHERE success = 0 AND seq > $1 AND seq < $2 ORDER BY seq DESC LIMIT $3";
+    STREAM_UNIT = "SELECT seq FROM event WHERE unit_id = $4 AND seq > $1 AND seq < $2 ORDER BY seq DESC LIMIT $3";
+    STREAM_NAME = "SELECT seq FROM event WHERE name_id = $4 AND success = $5 AND seq > $1 AND seq < $2 \
+        ORDER BY seq DESC LIMIT $3";
+    STREAM_RECEIVER = "SELECT seq FROM event WHERE receiver_num = (SELECT num FROM receiver WHERE id = $4) \
+        AND success = $5 AND seq > $1 AND seq < $2 ORDER BY seq DESC LIMIT $3";
+    STREAM_ALL_UP = "SELECT seq FROM event WHERE seq > $1 AND seq < $2 ORDER BY seq LIMIT $3";
+    STREAM_FAILED_UP = "SELECT seq FROM event WHERE success = 0 AND seq > $1 AND seq < $2 ORDER BY seq LIMIT $3";
+    STREAM_UNIT_UP = "SELECT seq FROM event WHERE unit_id = $4 AND seq > $1 AND seq < $2 ORDER BY seq LIMIT $3";
+    STREAM_NAME_UP = "SELECT seq FROM event WHERE name_id = $4 AND success = $5 AND seq > $1 AND seq < $2 \
+        ORDER BY seq LIMIT $3";
+    STREAM_RECEIVER_UP = "SELECT seq FROM event WHERE receiver_num = (SELECT num FROM receiver WHERE id = $4) \
+        AND success = $5 AND seq > $1 AND seq < $2 ORDER BY seq LIMIT $3";
+    UNIT_COUNT = "SELECT events FROM unit WHERE id = $1";
+    NAME_COUNTS = "SELECT succeeded, failed FROM name WHERE id = $1";
+    RECEIVER_COUNTS = "SELECT succeeded, failed FROM receiver WHERE id = $1";
+    SEQ_AT = "SELECT seq FROM event WHERE created_at >= $1 ORDER BY created_at, seq LIMIT 1";
+    EVENT_TIME = "SELECT created_at FROM event WHERE seq = $1";
+    NAMES_FROM = "SELECT id, name FROM name WHERE name >= $1 ORDER BY name LIMIT $2";
+    NAMES_BETWEEN = "SELECT id, name FROM name WHERE name >= $1 AND name < $3 ORDER BY name LIMIT $2";
+    NEWEST_NAMES = "SELECT name FROM name ORDER BY id DESC LIMIT $1";
+    UNIT_IDS = "SELECT key, id FROM unit WHERE key = $1";
+    UNITS = "SELECT u.id, n.name, u.version, u.release, u.platform_id, u.package FROM unit u \
+        JOIN name n ON n.id = u.name_id WHERE u.id IN (SELECT value FROM json_each($1))";
+    UNITS_NEWEST = "SELECT u.id, n.name, u.version, u.release, u.platform_id, u.package FROM unit u \
+        JOIN name n ON n.id = u.name_id WHERE u.id < $1 ORDER BY u.id DESC LIMIT $2";
+    UNITS_OF_NAME = "SELECT u.id, n.name, u.version, u.release, u.platform_id, u.package FROM unit u \
+        JOIN name n ON n.id = u.name_id WHERE u.name_id = $3 AND u.id < $1 ORDER BY u.id DESC LIMIT $2";
+    UNITS_OF_VERSION = "SELECT id FROM unit WHERE name_id = $1 AND version = $2 ORDER BY id DESC LIMIT $3";
+    UNIT_RECEIVERS = "SELECT r.id FROM latest l JOIN receiver r ON r.num = l.receiver_num WHERE l.unit_id = $1 \
+        ORDER BY l.receiver_num LIMIT $2";
+    LATEST_OF = "SELECT unit_id, seq FROM latest WHERE receiver_num = (SELECT num FROM receiver WHERE id = $1) \
+        AND seq < $2 ORDER BY seq DESC LIMIT $3";
+    MESSAGES = "SELECT m.seq, m.kind, m.event_seq, r.id, g.id, m.group_state, m.transition, m.log_only, \
+        m.wire_version, m.created_at FROM message m LEFT JOIN receiver r ON r.num = m.receiver_num \
+        LEFT JOIN receiver_group g ON g.num = m.group_num WHERE m.seq > $1 ORDER BY m.seq LIMIT $2";
+    AUDIT = "SELECT a.seq, a.at, w.principal, w.kind, w.surface, w.client, a.action, a.target, a.outcome, a.detail \
+        FROM audit a JOIN recorder w ON w.id = a.recorder_id WHERE a.seq < $1 ORDER BY a.seq DESC LIMIT $2";
+    COMPATIBILITY = "SELECT coalesce(max(version), 0), coalesce(max(readable_from), 0) FROM schema_version";
+}
