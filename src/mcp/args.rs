@@ -22,16 +22,30 @@ pub(crate) struct Args {
 
 impl Args {
     /// Sorts what was sent to the parameters that it is meant for.
-    pub(crate) fn new(tool: &'static str, params: &'static [Param], files: bool, sent: Map<String, Value>) -> Self {
+    pub(crate) fn new(
+        tool: &'static str,
+        params: &'static [Param],
+        files: bool,
+        sent: Map<String, Value>,
+    ) -> Self {
         let known: Vec<&'static Param> = offered(params, files).collect();
-        let mut args = Self { tool, values: Map::new(), faults: Vec::new(), notes: Vec::new() };
+        let mut args = Self {
+            tool,
+            values: Map::new(),
+            faults: Vec::new(),
+            notes: Vec::new(),
+        };
         for (key, value) in unwrapped(&known, sent) {
             if value.is_null() {
                 continue;
             }
             match param_of(&known, &key) {
                 Some(param) if args.values.contains_key(param.name) => {
-                    args.fault(format!("{} is given twice, the second time as {}", param.name, quoted(&key)));
+                    args.fault(format!(
+                        "{} is given twice, the second time as {}",
+                        param.name,
+                        quoted(&key)
+                    ));
                 }
                 Some(param) => {
                     args.values.insert(param.name.to_owned(), value);
@@ -44,16 +58,15 @@ impl Args {
         }
         for param in &known {
             if param.required && !args.values.contains_key(param.name) {
-                let doc = if param.doc.is_empty() { kind_words(param.kind) } else { param.doc.to_owned() };
+                let doc = if param.doc.is_empty() {
+                    kind_words(param.kind)
+                } else {
+                    param.doc.to_owned()
+                };
                 args.fault(format!("{} is required: {doc}", param.name));
             }
         }
         args
-    }
-
-    /// Whether an argument was given.
-    pub(crate) fn has(&self, name: &str) -> bool {
-        self.values.contains_key(name)
     }
 
     /// Notes a fault that the tool itself found.
@@ -66,7 +79,10 @@ impl Args {
         if self.faults.is_empty() {
             Ok(self.notes)
         } else {
-            Err(ToolError::Arguments { tool: self.tool, faults: self.faults })
+            Err(ToolError::Arguments {
+                tool: self.tool,
+                faults: self.faults,
+            })
         }
     }
 
@@ -89,13 +105,17 @@ impl Args {
 
     /// Several texts, or one.
     pub(crate) fn texts(&mut self, name: &'static str) -> Vec<String> {
-        let Some(value) = self.values.shift_remove(name) else { return Vec::new() };
+        let Some(value) = self.values.shift_remove(name) else {
+            return Vec::new();
+        };
         let listed = match value {
             Value::Array(items) => items,
-            Value::String(text) if text.trim_start().starts_with('[') => match serde_json::from_str(&text) {
-                Ok(Value::Array(items)) => items,
-                _ => vec![Value::String(text)],
-            },
+            Value::String(text) if text.trim_start().starts_with('[') => {
+                match serde_json::from_str(&text) {
+                    Ok(Value::Array(items)) => items,
+                    _ => vec![Value::String(text)],
+                }
+            }
             other => vec![other],
         };
         let mut texts = Vec::with_capacity(listed.len());
@@ -135,20 +155,32 @@ impl Args {
             _ => None,
         };
         let Some(number) = number else {
-            self.mismatch(name, &format!("a whole number from {least} to {most}"), &value);
+            self.mismatch(
+                name,
+                &format!("a whole number from {least} to {most}"),
+                &value,
+            );
             return None;
         };
         let taken = number.clamp(least, most);
         if taken != number {
-            self.notes.push(format!("{name} {number} is outside {least} to {most}; {taken} was used"));
+            self.notes.push(format!(
+                "{name} {number} is outside {least} to {most}; {taken} was used"
+            ));
         }
         Some(taken)
     }
 
     /// One of a few words.
-    pub(crate) fn word(&mut self, name: &'static str, words: &'static [&'static str]) -> Option<&'static str> {
+    pub(crate) fn word(
+        &mut self,
+        name: &'static str,
+        words: &'static [&'static str],
+    ) -> Option<&'static str> {
         let value = self.values.shift_remove(name)?;
-        let sent = value.as_str().map(|text| unquoted(text).trim().to_ascii_lowercase());
+        let sent = value
+            .as_str()
+            .map(|text| unquoted(text).trim().to_ascii_lowercase());
         let found = sent.and_then(|sent| words.iter().copied().find(|word| *word == sent));
         if found.is_none() {
             self.mismatch(name, &format!("one of {}", words.join(", ")), &value);
@@ -174,13 +206,19 @@ impl Args {
     }
 
     fn mismatch(&mut self, name: &str, wanted: &str, got: &Value) {
-        self.fault(format!("{name} must be {wanted}, not {}", quoted(&got.to_string())));
+        self.fault(format!(
+            "{name} must be {wanted}, not {}",
+            quoted(&got.to_string())
+        ));
     }
 }
 
 /// Text without the one pair of «…» that it may still stand in.
 pub(crate) fn unquoted(text: &str) -> &str {
-    text.trim().strip_prefix('«').and_then(|rest| rest.strip_suffix('»')).unwrap_or(text)
+    text.trim()
+        .strip_prefix('«')
+        .and_then(|rest| rest.strip_suffix('»'))
+        .unwrap_or(text)
 }
 
 fn one_text(value: Value) -> Result<String, Value> {
@@ -218,8 +256,11 @@ fn whole(number: f64) -> Option<i64> {
 fn unwrapped(known: &[&'static Param], mut sent: Map<String, Value>) -> Map<String, Value> {
     for _ in 0..2 {
         let mut entries = sent.iter();
-        let (Some((key, value)), None) = (entries.next(), entries.next()) else { return sent };
-        let holds_objects = param_of(known, key).is_some_and(|p| matches!(p.kind, Kind::Object | Kind::Json));
+        let (Some((key, value)), None) = (entries.next(), entries.next()) else {
+            return sent;
+        };
+        let holds_objects =
+            param_of(known, key).is_some_and(|p| matches!(p.kind, Kind::Object | Kind::Json));
         if holds_objects {
             return sent;
         }
@@ -235,7 +276,11 @@ fn unwrapped(known: &[&'static Param], mut sent: Map<String, Value>) -> Map<Stri
 /// (`platformId`, `platform-id`).
 fn param_of(known: &[&'static Param], key: &str) -> Option<&'static Param> {
     let by = |name: &str| {
-        known.iter().find(|p| p.name == name).or_else(|| known.iter().find(|p| p.aliases.contains(&name))).copied()
+        known
+            .iter()
+            .find(|p| p.name == name)
+            .or_else(|| known.iter().find(|p| p.aliases.contains(&name)))
+            .copied()
     };
     by(key).or_else(|| by(&snake_case(key)))
 }
@@ -262,7 +307,11 @@ fn unknown(known: &[&'static Param], key: &str) -> String {
     match nearest(key, names.clone()) {
         Some(near) => format!("{} is not an argument; did you mean {near}?", quoted(key)),
         None if known.is_empty() => format!("{} is not an argument; there are none", quoted(key)),
-        None => format!("{} is not an argument; they are {}", quoted(key), names.collect::<Vec<_>>().join(", ")),
+        None => format!(
+            "{} is not an argument; they are {}",
+            quoted(key),
+            names.collect::<Vec<_>>().join(", ")
+        ),
     }
 }
 

@@ -1,11 +1,13 @@
 //! The one table of tools. What is listed, documented and called follows from it.
 
+use std::fmt::Write as _;
+
 use serde_json::{Value, json};
 
 use super::tool::ToolSpec;
 use super::tools::{
-    check_gate, create_event, create_group, create_receiver, describe_registry, fetch_event, fetch_group, fetch_receiver,
-    search_events, search_groups, search_receivers, set_group_enabled,
+    check_gate, create_event, create_group, create_receiver, describe_registry, fetch_event,
+    fetch_group, fetch_receiver, search_events, search_groups, search_receivers, set_group_enabled,
 };
 
 /// All tools, in the order in which they are listed.
@@ -42,8 +44,12 @@ pub fn catalogue_json() -> Value {
 pub fn tool_table_markdown() -> String {
     let mut out = String::from("| tool | what it does | effect |\n|---|---|---|\n");
     for tool in TOOLS {
-        let effect = if tool.effect.writes() { "write" } else { "read" };
-        out.push_str(&format!("| `{}` | {} | {effect} |\n", tool.name, tool.summary));
+        let effect = if tool.effect.writes() {
+            "write"
+        } else {
+            "read"
+        };
+        let _ = writeln!(out, "| `{}` | {} | {effect} |", tool.name, tool.summary);
     }
     out
 }
@@ -54,13 +60,25 @@ mod tests {
 
     /// What breaks one host or another.
     fn check_portable(tool: &str, at: &str, schema: &Value) {
-        let fields = schema.as_object().unwrap_or_else(|| panic!("{tool} {at}: not an object"));
-        for word in ["$ref", "$defs", "$schema", "oneOf", "anyOf", "allOf", "not", "if", "default", "title"] {
+        let fields = schema
+            .as_object()
+            .unwrap_or_else(|| panic!("{tool} {at}: not an object"));
+        for word in [
+            "$ref", "$defs", "$schema", "oneOf", "anyOf", "allOf", "not", "if", "default", "title",
+        ] {
             assert!(!fields.contains_key(word), "{tool} {at}: {word}");
         }
-        assert!(fields["type"].is_string(), "{tool} {at}: type must be one word");
+        assert!(
+            fields["type"].is_string(),
+            "{tool} {at}: type must be one word"
+        );
         assert_ne!(fields["type"], "null", "{tool} {at}");
-        assert!(fields.get("format").is_none_or(|f| f == "date-time" || f == "uri"), "{tool} {at}");
+        assert!(
+            fields
+                .get("format")
+                .is_none_or(|f| f == "date-time" || f == "uri"),
+            "{tool} {at}"
+        );
         if let Some(items) = fields.get("items") {
             check_portable(tool, &format!("{at}/items"), items);
         }
@@ -68,8 +86,16 @@ mod tests {
         for (name, property) in properties.into_iter().flatten() {
             check_portable(tool, &format!("{at}/{name}"), property);
         }
-        for name in fields.get("required").and_then(Value::as_array).into_iter().flatten() {
-            assert!(properties.unwrap().contains_key(name.as_str().unwrap()), "{tool} {at}: {name}");
+        for name in fields
+            .get("required")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+        {
+            assert!(
+                properties.unwrap().contains_key(name.as_str().unwrap()),
+                "{tool} {at}: {name}"
+            );
         }
     }
 
@@ -89,19 +115,41 @@ mod tests {
     #[test]
     fn definitions_are_complete_and_short() {
         for tool in TOOLS {
-            assert!(tool.name.len() <= 40 && tool.name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'), "{}", tool.name);
+            assert!(
+                tool.name.len() <= 40
+                    && tool
+                        .name
+                        .bytes()
+                        .all(|b| b.is_ascii_lowercase() || b == b'_'),
+                "{}",
+                tool.name
+            );
             assert!(tool.description.chars().count() < 1_000, "{}", tool.name);
             assert!(TOOLSETS.contains(&tool.toolset), "{}", tool.name);
             let listed = serde_json::to_value(tool.definition(true)).unwrap();
-            for hint in ["readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint"] {
-                assert!(listed["annotations"][hint].is_boolean(), "{} {hint}", tool.name);
+            for hint in [
+                "readOnlyHint",
+                "destructiveHint",
+                "idempotentHint",
+                "openWorldHint",
+            ] {
+                assert!(
+                    listed["annotations"][hint].is_boolean(),
+                    "{} {hint}",
+                    tool.name
+                );
             }
             let takes = |name: &str| tool.params.iter().any(|p| p.name == name);
             assert_eq!(takes("dry_run"), tool.effect.writes(), "{}", tool.name);
             for (i, param) in tool.params.iter().enumerate() {
                 let names = |p: &super::super::schema::Param| [&[p.name], p.aliases].concat();
                 for other in tool.params.iter().skip(i + 1) {
-                    assert!(names(other).iter().all(|name| !names(param).contains(name)), "{} {}", tool.name, param.name);
+                    assert!(
+                        names(other).iter().all(|name| !names(param).contains(name)),
+                        "{} {}",
+                        tool.name,
+                        param.name
+                    );
                 }
             }
         }
@@ -117,6 +165,10 @@ mod tests {
     fn every_tool_is_in_the_table() {
         let table = tool_table_markdown();
         assert_eq!(table.lines().count(), TOOLS.len() + 2);
-        assert!(table.contains("| `create_event` |") && tool("create_event").is_some() && tool("x").is_none());
+        assert!(
+            table.contains("| `create_event` |")
+                && tool("create_event").is_some()
+                && tool("x").is_none()
+        );
     }
 }

@@ -29,8 +29,16 @@ impl ToolError {
             Self::Arguments { tool, faults } => match faults.as_slice() {
                 [only] => format!("{only}. Nothing was done; correct it and call {tool} again."),
                 all => {
-                    let list: Vec<_> = all.iter().enumerate().map(|(i, fault)| format!("({}) {fault}", i + 1)).collect();
-                    format!("{} faults: {}. Nothing was done; correct them and call {tool} again.", all.len(), list.join("; "))
+                    let list: Vec<_> = all
+                        .iter()
+                        .enumerate()
+                        .map(|(i, fault)| format!("({}) {fault}", i + 1))
+                        .collect();
+                    format!(
+                        "{} faults: {}. Nothing was done; correct them and call {tool} again.",
+                        all.len(),
+                        list.join("; ")
+                    )
                 }
             },
             Self::Registry(error) => error.to_string(),
@@ -60,7 +68,9 @@ impl From<Refusal> for ToolError {
 pub(crate) fn protocol_error(error: &Error) -> ErrorData {
     let text = error.to_string();
     match error {
-        Error::Refused(Refusal::NotFound { .. } | Refusal::InvalidId { .. }) => ErrorData::resource_not_found(text, None),
+        Error::Refused(Refusal::NotFound { .. } | Refusal::InvalidId { .. }) => {
+            ErrorData::resource_not_found(text, None)
+        }
         Error::Refused(refusal) if !refusal.retryable() => ErrorData::invalid_params(text, None),
         Error::Refused(_) | Error::Internal { .. } => ErrorData::internal_error(text, None),
     }
@@ -76,8 +86,15 @@ mod tests {
             tool: "create_event",
             faults: faults.iter().map(|f| (*f).to_owned()).collect(),
         };
-        assert_eq!(error(&["a"]).text(), "a. Nothing was done; correct it and call create_event again.");
-        assert!(error(&["a", "b"]).text().starts_with("2 faults: (1) a; (2) b."));
+        assert_eq!(
+            error(&["a"]).text(),
+            "a. Nothing was done; correct it and call create_event again."
+        );
+        assert!(
+            error(&["a", "b"])
+                .text()
+                .starts_with("2 faults: (1) a; (2) b.")
+        );
         assert_eq!(error(&["a"]).into_result().is_error, Some(true));
     }
 }

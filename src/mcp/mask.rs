@@ -11,7 +11,9 @@ pub(crate) fn masked(text: &str) -> Cow<'_, str> {
     let mut copied = 0;
     let mut at = 0;
     while let Some(rest) = text.get(at..) {
-        let Some(first) = rest.chars().next() else { break };
+        let Some(first) = rest.chars().next() else {
+            break;
+        };
         let candidate = matches!(first, 'g' | 'A' | 'x' | 'e' | '-');
         if candidate && let Some((length, what)) = secret_at(text, at, rest) {
             let out = out.get_or_insert_with(|| String::with_capacity(text.len()));
@@ -47,7 +49,10 @@ pub(crate) fn mask_value(value: &mut Value) -> usize {
         Value::Array(items) => items.iter_mut().map(mask_value).sum(),
         Value::Object(fields) => {
             let mut count = fields.values_mut().map(mask_value).sum();
-            if fields.keys().any(|key| matches!(masked(key), Cow::Owned(_))) {
+            if fields
+                .keys()
+                .any(|key| matches!(masked(key), Cow::Owned(_)))
+            {
                 let old = std::mem::take(fields);
                 for (key, value) in old {
                     let new = masked(&key).into_owned();
@@ -85,7 +90,13 @@ const SHAPES: [Shape; 6] = [
         most: 255,
         what: "GitHub token",
     },
-    Shape { prefixes: &["glpat-"], tail: token_char, least: 16, most: 255, what: "GitLab token" },
+    Shape {
+        prefixes: &["glpat-"],
+        tail: token_char,
+        least: 16,
+        most: 255,
+        what: "GitLab token",
+    },
     Shape {
         prefixes: &["AKIA", "ASIA"],
         tail: |c| c.is_ascii_uppercase() || c.is_ascii_digit(),
@@ -94,13 +105,21 @@ const SHAPES: [Shape; 6] = [
         what: "AWS key id",
     },
     Shape {
-        prefixes: &["xoxa-", "xoxb-", "xoxe-", "xoxo-", "xoxp-", "xoxr-", "xoxs-"],
+        prefixes: &[
+            "xoxa-", "xoxb-", "xoxe-", "xoxo-", "xoxp-", "xoxr-", "xoxs-",
+        ],
         tail: |c| c.is_ascii_alphanumeric() || c == '-',
         least: 10,
         most: 512,
         what: "Slack token",
     },
-    Shape { prefixes: &["AIza"], tail: token_char, least: 35, most: 35, what: "Google API key" },
+    Shape {
+        prefixes: &["AIza"],
+        tail: token_char,
+        least: 35,
+        most: 35,
+        what: "Google API key",
+    },
 ];
 
 /// The length and kind of the secret that starts at `rest`, which is `text` from `at`.
@@ -114,7 +133,11 @@ fn secret_at(text: &str, at: usize, rest: &str) -> Option<(usize, &'static str)>
     for shape in &SHAPES {
         for prefix in shape.prefixes {
             if let Some(tail) = rest.strip_prefix(prefix) {
-                let run = tail.chars().take(shape.most + 1).take_while(|c| (shape.tail)(*c)).count();
+                let run = tail
+                    .chars()
+                    .take(shape.most + 1)
+                    .take_while(|c| (shape.tail)(*c))
+                    .count();
                 let fixed = shape.least == shape.most;
                 if run >= shape.least && (!fixed || run == shape.most) {
                     return Some((prefix.len() + run, shape.what));
@@ -147,7 +170,11 @@ fn jwt(rest: &str) -> Option<usize> {
     }
     let mut length = 0;
     for part in 0..3 {
-        let run = rest.get(length..)?.chars().take_while(|c| token_char(*c)).count();
+        let run = rest
+            .get(length..)?
+            .chars()
+            .take_while(|c| token_char(*c))
+            .count();
         if run < 8 {
             return None;
         }
@@ -191,8 +218,14 @@ mod tests {
             (format!("AIza{twenty}abcdefghij01234"), "Google API key"),
             (format!("eyJhbGciOi.{twenty}.{twenty}"), "JWT"),
         ] {
-            assert_eq!(masked(&format!("a {text}, b")), format!("a [masked {what}], b"));
-            assert_eq!(masked(&format!("\"x\\n{text}\"")), format!("\"x\\n[masked {what}]\""));
+            assert_eq!(
+                masked(&format!("a {text}, b")),
+                format!("a [masked {what}], b")
+            );
+            assert_eq!(
+                masked(&format!("\"x\\n{text}\"")),
+                format!("\"x\\n[masked {what}]\"")
+            );
         }
     }
 
@@ -200,22 +233,36 @@ mod tests {
     fn a_private_key_is_masked_whole() {
         let key = "-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----";
         assert_eq!(masked(&format!("[{key}]")), "[[masked private key]]");
-        assert_eq!(masked("{\"k\":\"-----BEGIN PRIVATE KEY-----\\nMII\"}"), "{\"k\":\"[masked private key]\"}");
+        assert_eq!(
+            masked("{\"k\":\"-----BEGIN PRIVATE KEY-----\\nMII\"}"),
+            "{\"k\":\"[masked private key]\"}"
+        );
         let public = "-----BEGIN PUBLIC KEY-----\nMIIE\n-----END PUBLIC KEY-----";
         assert_eq!(masked(public), public);
     }
 
     #[test]
     fn the_rest_is_left_alone() {
-        for text in ["ghp_short", "xAKIAIOSFODNN7EXAMPLE", "AKIAIOSFODNN7EXAMPLEX", "eyJ.a.b", "sha256:abc", "ключ-é"] {
+        for text in [
+            "ghp_short",
+            "xAKIAIOSFODNN7EXAMPLE",
+            "AKIAIOSFODNN7EXAMPLEX",
+            "eyJ.a.b",
+            "sha256:abc",
+            "ключ-é",
+        ] {
             assert_eq!(masked(text), text);
         }
     }
 
     #[test]
     fn values_are_masked_in_depth() {
-        let mut value = serde_json::json!({"a": [{"AKIAIOSFODNN7EXAMPLE": "AKIAIOSFODNN7EXAMPLE"}], "b": 1});
+        let mut value =
+            serde_json::json!({"a": [{"AKIAIOSFODNN7EXAMPLE": "AKIAIOSFODNN7EXAMPLE"}], "b": 1});
         assert_eq!(mask_value(&mut value), 2);
-        assert_eq!(value, serde_json::json!({"a": [{"[masked AWS key id]": "[masked AWS key id]"}], "b": 1}));
+        assert_eq!(
+            value,
+            serde_json::json!({"a": [{"[masked AWS key id]": "[masked AWS key id]"}], "b": 1})
+        );
     }
 }

@@ -1,5 +1,7 @@
 //! Records as JSON for assistants: complete, compact, without nulls and empties.
 
+use std::fmt::Write as _;
+
 pub(crate) mod gate;
 pub(crate) mod record;
 
@@ -43,7 +45,7 @@ impl Obj {
 
     /// Adds what prints itself: an id, a time.
     #[must_use]
-    pub(crate) fn show(self, key: &str, value: impl ToString) -> Self {
+    pub(crate) fn show(self, key: &str, value: impl ToString + Copy) -> Self {
         self.put(key, value.to_string())
     }
 
@@ -67,13 +69,20 @@ pub(crate) fn json_text(value: &Value) -> String {
 
 /// A call written out: the tool's name and its arguments as JSON.
 pub(crate) fn call(tool: &str, arguments: &[(&str, Value)]) -> String {
-    let arguments: Map<_, _> = arguments.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+    let arguments: Map<_, _> = arguments
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), value.clone()))
+        .collect();
     format!("{tool} {}", json_text(&arguments.into()))
 }
 
 /// `1 event`, `2 events`.
 pub(crate) fn count(number: u64, one: &str) -> String {
-    if number == 1 { format!("1 {one}") } else { format!("{number} {one}s") }
+    if number == 1 {
+        format!("1 {one}")
+    } else {
+        format!("{number} {one}s")
+    }
 }
 
 /// Joins as many of `items` as fit into `bytes`, and tells how many were left out and where they
@@ -82,7 +91,7 @@ pub(crate) fn listed(items: &[String], gap: &str, bytes: usize, more: &str) -> S
     let mut out = String::new();
     for (i, item) in items.iter().enumerate() {
         if i > 0 && out.len() + gap.len() + item.len() > bytes {
-            out.push_str(&format!("{gap}and {} more ({more})", items.len() - i));
+            let _ = write!(out, "{gap}and {} more ({more})", items.len() - i);
             break;
         }
         if i > 0 {
@@ -113,7 +122,10 @@ mod tests {
 
     #[test]
     fn calls_are_literal() {
-        assert_eq!(call("check_gate", &[("unit", "epr://history/a".into())]), r#"check_gate {"unit":"epr://history/a"}"#);
+        assert_eq!(
+            call("check_gate", &[("unit", "epr://history/a".into())]),
+            r#"check_gate {"unit":"epr://history/a"}"#
+        );
         assert_eq!(call("describe_registry", &[]), "describe_registry {}");
         assert_eq!(json_text(&"a\u{202e}b".into()), "\"a\\u202eb\"");
     }
@@ -121,7 +133,10 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_counted() {
         let items: Vec<String> = (0..10).map(|i| format!("item {i}")).collect();
-        assert_eq!(listed(&items, ", ", 15, "x"), "item 0, item 1, and 8 more (x)");
+        assert_eq!(
+            listed(&items, ", ", 15, "x"),
+            "item 0, item 1, and 8 more (x)"
+        );
         assert_eq!(listed(&items, ", ", 1000, "x").matches("item").count(), 10);
     }
 }

@@ -45,7 +45,14 @@ pub(crate) struct Param {
 impl Param {
     /// A parameter that a call may leave out.
     pub(crate) const fn new(name: &'static str, kind: Kind, doc: &'static str) -> Self {
-        Self { name, kind, doc, required: false, aliases: &[], needs_files: false }
+        Self {
+            name,
+            kind,
+            doc,
+            required: false,
+            aliases: &[],
+            needs_files: false,
+        }
     }
 
     /// A text.
@@ -76,7 +83,9 @@ impl Param {
             Kind::Text => json!({"type": "string"}),
             Kind::Texts => json!({"type": "array", "items": {"type": "string"}}),
             Kind::Flag => json!({"type": "boolean"}),
-            Kind::Integer(least, most) => json!({"type": "integer", "minimum": least, "maximum": most}),
+            Kind::Integer(least, most) => {
+                json!({"type": "integer", "minimum": least, "maximum": most})
+            }
             Kind::Object | Kind::Json => json!({"type": "object"}),
             Kind::Word(words) => json!({"type": "string", "enum": words}),
         };
@@ -88,15 +97,24 @@ impl Param {
 }
 
 /// The parameters that are offered.
-pub(crate) fn offered(params: &'static [Param], files: bool) -> impl Iterator<Item = &'static Param> {
-    params.iter().filter(move |param| files || !param.needs_files)
+pub(crate) fn offered(
+    params: &'static [Param],
+    files: bool,
+) -> impl Iterator<Item = &'static Param> {
+    params
+        .iter()
+        .filter(move |param| files || !param.needs_files)
 }
 
 /// The JSON Schema of a tool's arguments.
 pub(crate) fn input_schema(params: &'static [Param], files: bool) -> Map<String, Value> {
-    let properties: Map<_, _> =
-        offered(params, files).map(|param| (param.name.to_owned(), param.schema())).collect();
-    let required: Vec<_> = offered(params, files).filter(|p| p.required).map(|p| p.name).collect();
+    let properties: Map<_, _> = offered(params, files)
+        .map(|param| (param.name.to_owned(), param.schema()))
+        .collect();
+    let required: Vec<_> = offered(params, files)
+        .filter(|p| p.required)
+        .map(|p| p.name)
+        .collect();
     let mut schema = Map::new();
     schema.insert("type".to_owned(), "object".into());
     schema.insert("properties".to_owned(), properties.into());
@@ -108,8 +126,10 @@ pub(crate) fn input_schema(params: &'static [Param], files: bool) -> Map<String,
 
 /// The JSON Schema of a record-like answer: what a program may rely on. Answers hold more.
 pub(crate) fn output_schema(fields: &[(&'static str, &'static str)]) -> Map<String, Value> {
-    let properties: Map<_, _> =
-        fields.iter().map(|(name, kind)| ((*name).to_owned(), json!({"type": kind}))).collect();
+    let properties: Map<_, _> = fields
+        .iter()
+        .map(|(name, kind)| ((*name).to_owned(), json!({"type": kind})))
+        .collect();
     let required: Vec<_> = fields.iter().map(|(name, _)| *name).collect();
     let mut schema = Map::new();
     schema.insert("type".to_owned(), "object".into());
@@ -131,12 +151,21 @@ pub(crate) mod common {
     pub(crate) const RELEASE: Param = Param::text("release", "");
     pub(crate) const PLATFORM: Param = Param::text("platform_id", "").alias(&["platform"]);
     pub(crate) const PACKAGE: Param = Param::text("package", "");
-    pub(crate) const DRY_RUN: Param = Param::new("dry_run", Kind::Flag, "check and preview; store nothing");
-    pub(crate) const LIMIT: Param =
-        Param::new("limit", Kind::Integer(1, limits::PAGE_MAX as i64), "default 20").alias(&["page_size", "first"]);
-    pub(crate) const CURSOR: Param =
-        Param::text("cursor", "next_cursor of the page before, with the same arguments").alias(&["next_cursor", "after"]);
-    pub(crate) const FORMAT: Param = Param::new("format", Kind::Word(&["text", "json"]), "default text");
+    pub(crate) const DRY_RUN: Param =
+        Param::new("dry_run", Kind::Flag, "check and preview; store nothing");
+    pub(crate) const LIMIT: Param = Param::new(
+        "limit",
+        Kind::Integer(1, limits::PAGE_MAX as i64),
+        "default 20",
+    )
+    .alias(&["page_size", "first"]);
+    pub(crate) const CURSOR: Param = Param::text(
+        "cursor",
+        "next_cursor of the page before, with the same arguments",
+    )
+    .alias(&["next_cursor", "after"]);
+    pub(crate) const FORMAT: Param =
+        Param::new("format", Kind::Word(&["text", "json"]), "default text");
     pub(crate) const IDEMPOTENCY_KEY: Param = Param::text(
         "idempotency_key",
         "a repeated call with the same key and content gives the first result",
@@ -149,7 +178,10 @@ mod tests {
 
     #[test]
     fn a_parameter_that_needs_files_is_not_offered_without() {
-        const PARAMS: &[Param] = &[Param::text("a", "x").required(), Param::text("b", "").needs_files()];
+        const PARAMS: &[Param] = &[
+            Param::text("a", "x").required(),
+            Param::text("b", "").needs_files(),
+        ];
         assert_eq!(
             Value::Object(input_schema(PARAMS, false)),
             json!({"type": "object", "properties": {"a": {"type": "string", "description": "x"}}, "required": ["a"]})

@@ -32,13 +32,23 @@ impl ToolSelection {
         let toolsets: BTreeSet<&str> = if choice.toolsets.is_empty() {
             BTreeSet::from(["default"])
         } else {
-            choice.toolsets.iter().map(|name| known("toolset", name, TOOLSETS.iter().copied())).collect::<Result<_, _>>()?
+            choice
+                .toolsets
+                .iter()
+                .map(|name| known("toolset", name, TOOLSETS.iter().copied()))
+                .collect::<Result<_, _>>()?
         };
         let tool_names = || TOOLS.iter().map(|tool| tool.name);
-        let wanted: BTreeSet<&str> =
-            choice.tools.iter().map(|name| known("tool", name, tool_names())).collect::<Result<_, _>>()?;
-        let excluded: BTreeSet<&str> =
-            choice.exclude.iter().map(|name| known("tool", name, tool_names())).collect::<Result<_, _>>()?;
+        let wanted: BTreeSet<&str> = choice
+            .tools
+            .iter()
+            .map(|name| known("tool", name, tool_names()))
+            .collect::<Result<_, _>>()?;
+        let excluded: BTreeSet<&str> = choice
+            .exclude
+            .iter()
+            .map(|name| known("tool", name, tool_names()))
+            .collect::<Result<_, _>>()?;
         let offered = |tool: &&'static ToolSpec| {
             let chosen = if wanted.is_empty() {
                 toolsets.contains("all") || toolsets.contains(tool.toolset)
@@ -47,7 +57,12 @@ impl ToolSelection {
             };
             chosen && !excluded.contains(tool.name) && !(choice.read_only && tool.effect.writes())
         };
-        let names: BTreeSet<_> = TOOLS.iter().copied().filter(offered).map(|tool| tool.name).collect();
+        let names: BTreeSet<_> = TOOLS
+            .iter()
+            .copied()
+            .filter(offered)
+            .map(|tool| tool.name)
+            .collect();
         if names.is_empty() {
             return Err("these settings leave no tool at all".to_owned());
         }
@@ -56,8 +71,24 @@ impl ToolSelection {
 
     /// Every tool of the default set.
     pub fn default_set() -> Self {
-        let names = TOOLS.iter().filter(|tool| tool.toolset == "default").map(|tool| tool.name).collect();
+        let names = TOOLS
+            .iter()
+            .filter(|tool| tool.toolset == "default")
+            .map(|tool| tool.name)
+            .collect();
         Self { names }
+    }
+
+    /// The same without the tools that write.
+    #[must_use]
+    pub fn without_writes(&self) -> Self {
+        Self {
+            names: self
+                .tools()
+                .filter(|tool| !tool.effect.writes())
+                .map(|tool| tool.name)
+                .collect(),
+        }
     }
 
     /// Whether a tool is offered.
@@ -71,13 +102,26 @@ impl ToolSelection {
     }
 }
 
-fn known<'a>(kind: &str, name: &str, mut names: impl Iterator<Item = &'a str> + Clone) -> Result<&'a str, String> {
+fn known<'a>(
+    kind: &str,
+    name: &str,
+    mut names: impl Iterator<Item = &'a str> + Clone,
+) -> Result<&'a str, String> {
     let trimmed = name.trim();
     let all = names.clone();
-    names.find(|known| *known == trimmed).ok_or_else(|| match nearest(trimmed, all.clone()) {
-        Some(near) => format!("there is no {kind} {}; did you mean {near}?", quoted(trimmed)),
-        None => format!("there is no {kind} {}; there are {}", quoted(trimmed), all.collect::<Vec<_>>().join(", ")),
-    })
+    names
+        .find(|known| *known == trimmed)
+        .ok_or_else(|| match nearest(trimmed, all.clone()) {
+            Some(near) => format!(
+                "there is no {kind} {}; did you mean {near}?",
+                quoted(trimmed)
+            ),
+            None => format!(
+                "there is no {kind} {}; there are {}",
+                quoted(trimmed),
+                all.collect::<Vec<_>>().join(", ")
+            ),
+        })
 }
 
 #[cfg(test)]
@@ -85,7 +129,11 @@ mod tests {
     use super::*;
 
     fn names(choice: &ToolChoice) -> Vec<&'static str> {
-        ToolSelection::new(choice).unwrap().tools().map(|tool| tool.name).collect()
+        ToolSelection::new(choice)
+            .unwrap()
+            .tools()
+            .map(|tool| tool.name)
+            .collect()
     }
 
     fn list(names: &[&str]) -> Vec<String> {
@@ -94,23 +142,71 @@ mod tests {
 
     #[test]
     fn nothing_chosen_is_the_default_set() {
-        assert_eq!(ToolSelection::new(&ToolChoice::default()).unwrap(), ToolSelection::default_set());
+        assert_eq!(
+            ToolSelection::new(&ToolChoice::default()).unwrap(),
+            ToolSelection::default_set()
+        );
     }
 
     #[test]
     fn read_only_beats_an_exact_list() {
         let tools = list(&["create_event", "fetch_event"]);
-        assert_eq!(names(&ToolChoice { tools: tools.clone(), ..ToolChoice::default() }), ["create_event", "fetch_event"]);
-        assert_eq!(names(&ToolChoice { tools, read_only: true, ..ToolChoice::default() }), ["fetch_event"]);
-        assert!(names(&ToolChoice { read_only: true, ..ToolChoice::default() }).iter().all(|name| !name.starts_with("create")));
+        assert_eq!(
+            names(&ToolChoice {
+                tools: tools.clone(),
+                ..ToolChoice::default()
+            }),
+            ["create_event", "fetch_event"]
+        );
+        assert_eq!(
+            names(&ToolChoice {
+                tools,
+                read_only: true,
+                ..ToolChoice::default()
+            }),
+            ["fetch_event"]
+        );
+        assert!(
+            names(&ToolChoice {
+                read_only: true,
+                ..ToolChoice::default()
+            })
+            .iter()
+            .all(|name| !name.starts_with("create"))
+        );
     }
 
     #[test]
     fn unknown_names_are_faults() {
         let fault = |choice: &ToolChoice| ToolSelection::new(choice).unwrap_err();
-        assert!(fault(&ToolChoice { tools: list(&["create_evnt"]), ..ToolChoice::default() }).contains("did you mean create_event?"));
-        assert!(fault(&ToolChoice { exclude: list(&["zzz"]), ..ToolChoice::default() }).contains("there are describe_registry, "));
-        assert!(fault(&ToolChoice { toolsets: list(&["zzz"]), ..ToolChoice::default() }).contains("default"));
-        assert!(fault(&ToolChoice { tools: list(&["create_event"]), read_only: true, ..ToolChoice::default() }).contains("no tool"));
+        assert!(
+            fault(&ToolChoice {
+                tools: list(&["create_evnt"]),
+                ..ToolChoice::default()
+            })
+            .contains("did you mean create_event?")
+        );
+        assert!(
+            fault(&ToolChoice {
+                exclude: list(&["zzz"]),
+                ..ToolChoice::default()
+            })
+            .contains("there are describe_registry, ")
+        );
+        assert!(
+            fault(&ToolChoice {
+                toolsets: list(&["zzz"]),
+                ..ToolChoice::default()
+            })
+            .contains("default")
+        );
+        assert!(
+            fault(&ToolChoice {
+                tools: list(&["create_event"]),
+                read_only: true,
+                ..ToolChoice::default()
+            })
+            .contains("no tool")
+        );
     }
 }

@@ -74,16 +74,22 @@ impl Effect {
 
 impl fmt::Debug for ToolSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ToolSpec").field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("ToolSpec")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
     }
 }
 
 impl ToolSpec {
     /// As it is listed.
     pub(crate) fn definition(&self, files: bool) -> Tool {
-        let tool = Tool::new(self.name, self.description, Arc::new(input_schema(self.params, files)))
-            .with_title(self.title)
-            .with_annotations(self.effect.annotations());
+        let tool = Tool::new(
+            self.name,
+            self.description,
+            Arc::new(input_schema(self.params, files)),
+        )
+        .with_title(self.title)
+        .with_annotations(self.effect.annotations());
         if self.output.is_empty() {
             tool
         } else {
@@ -125,12 +131,20 @@ impl Answer {
     /// A record-like answer: the same data for hosts that show the text and for those that show
     /// the structure.
     pub(crate) fn record(value: Value) -> Self {
-        Self { text: json_text(&value), structured: Some(value), links: Vec::new() }
+        Self {
+            text: json_text(&value),
+            structured: Some(value),
+            links: Vec::new(),
+        }
     }
 
     /// A composed answer, written to be read.
     pub(crate) fn composed(text: String) -> Self {
-        Self { text, structured: None, links: Vec::new() }
+        Self {
+            text,
+            structured: None,
+            links: Vec::new(),
+        }
     }
 
     /// Points to something that is too large to be carried.

@@ -38,7 +38,10 @@ fn unit_query(args: &mut Args) -> UnitQuery {
 
 /// A text filter: exact, or with a star at the end a prefix.
 fn matches(args: &mut Args, name: &'static str) -> Vec<TextMatch> {
-    args.texts(name).iter().map(|text| TextMatch::parse(text)).collect()
+    args.texts(name)
+        .iter()
+        .map(|text| TextMatch::parse(text))
+        .collect()
 }
 
 fn definition_filter(args: &mut Args) -> DefinitionFilter {
@@ -53,7 +56,8 @@ fn definition_filter(args: &mut Args) -> DefinitionFilter {
 
 /// Rows on a page.
 fn page_size(args: &mut Args) -> usize {
-    args.integer("limit", 1, limits::PAGE_MAX as i64).map_or(limits::PAGE_DEFAULT, |n| n as usize)
+    args.integer("limit", 1, limits::PAGE_MAX as i64)
+        .map_or(limits::PAGE_DEFAULT, |n| n as usize)
 }
 
 /// Asks for fewer rows until the answer keeps to its size. A page is never cut in itself: its
@@ -67,7 +71,10 @@ where
         let page = render(limit).await?;
         if page.bytes <= limits::ANSWER_BYTES || limit == 1 || page.rows <= 1 {
             return Ok((page.finish)((limit < wanted).then(|| {
-                format!("{limit} rows instead of {wanted}: an answer holds {} bytes", limits::ANSWER_BYTES)
+                format!(
+                    "{limit} rows instead of {wanted}: an answer holds {} bytes",
+                    limits::ANSWER_BYTES
+                )
             })));
         }
         let fitting = page.rows * limits::ANSWER_BYTES / page.bytes;
@@ -76,7 +83,7 @@ where
 }
 
 /// A rendered page: its size, and how to end it with a note.
-struct Page {
+pub(crate) struct Page {
     rows: usize,
     bytes: usize,
     finish: Box<dyn FnOnce(Option<String>) -> super::tool::Answer + Send>,

@@ -15,7 +15,9 @@ const PARAMS: &[Param] = &[
 ];
 
 fn args(sent: Value) -> Args {
-    let Value::Object(sent) = sent else { panic!("an object") };
+    let Value::Object(sent) = sent else {
+        panic!("an object")
+    };
     Args::new("test", PARAMS, false, sent)
 }
 
@@ -42,7 +44,10 @@ fn what_can_only_mean_one_thing_is_taken() {
     assert_eq!(a.flag("success"), Some(true));
     assert_eq!(a.integer("limit", 1, 100), Some(7));
     assert_eq!(a.texts("members"), ["a", "b"]);
-    assert_eq!(a.object("filter").unwrap(), *json!({"/a": 1}).as_object().unwrap());
+    assert_eq!(
+        a.object("filter").unwrap(),
+        *json!({"/a": 1}).as_object().unwrap()
+    );
     assert_eq!(a.word("format", &["text", "json"]), Some("json"));
     assert_eq!(a.text("platform_id"), None);
     assert_eq!(a.json("payload"), Some(json!("{ }")));
@@ -83,7 +88,11 @@ fn wrapped_arguments_are_unwrapped() {
         assert_eq!(a.needed_text("name"), "x");
         assert!(a.finish().is_ok());
     }
-    assert!(args(json!({"payload": {"name": "x", "success": true}})).finish().is_err());
+    assert!(
+        args(json!({"payload": {"name": "x", "success": true}}))
+            .finish()
+            .is_err()
+    );
 }
 
 #[test]
@@ -113,6 +122,11 @@ fn all_faults_are_told_at_once() {
     ] {
         assert!(all.contains(part), "{part}\n{all}");
     }
-    let twice = faults(args(json!({"name": "x", "success": true, "platform_id": "a", "platform": "b"})));
-    assert_eq!(twice, ["platform_id is given twice, the second time as «platform»"]);
+    let twice = faults(args(
+        json!({"name": "x", "success": true, "platform_id": "a", "platform": "b"}),
+    ));
+    assert_eq!(
+        twice,
+        ["platform_id is given twice, the second time as «platform»"]
+    );
 }

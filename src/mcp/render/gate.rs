@@ -1,5 +1,7 @@
 //! How gates stand: as text to be read, and the same facts as JSON.
 
+use std::fmt::Write as _;
+
 use serde_json::{Value, json};
 
 use super::record::{receiver_name, recorder};
@@ -20,29 +22,37 @@ pub(crate) fn unit_text(unit: &UnitGates, offers: impl Fn(&str) -> bool) -> Stri
     let mut out = String::new();
     match unit.gates.as_slice() {
         [] if unit.known => {
-            out.push_str(&format!(
+            let _ = writeln!(
+                out,
                 "NO GATE covers {uri}: no group has a receiver that recorded an event for it.\n\
-                 See what was recorded: {}\n",
+                 See what was recorded: {}",
                 call("search_events", &[("unit", uri.as_str().into())])
-            ));
+            );
             if offers("create_group") {
                 out.push_str("A group of receivers makes a gate: create_group.\n");
             }
         }
-        [] => out.push_str(&format!(
-            "NOTHING is recorded for {uri}, so no gate covers it.\nLook for what is: {}\n",
-            call("search_events", &[("name", json!([unit.unit.name]))])
-        )),
+        [] => {
+            let search = call("search_events", &[("name", json!([unit.unit.name]))]);
+            let _ = writeln!(
+                out,
+                "NOTHING is recorded for {uri}, so no gate covers it.\nLook for what is: {search}"
+            );
+        }
         [only] => gate_text(&mut out, only, &unit.unit, true, &offers),
         many => {
             let open = many.iter().filter(|gate| gate.state.passes()).count();
             let are = if open == 1 { "gate is" } else { "gates are" };
-            out.push_str(&format!("{open} of {} {are} open for {uri}.\n", many.len()));
+            let _ = writeln!(out, "{open} of {} {are} open for {uri}.", many.len());
             for (i, gate) in many.iter().enumerate() {
                 let mut one = String::new();
                 gate_text(&mut one, gate, &unit.unit, false, &offers);
                 if i > 0 && out.len() + one.len() > limits::ANSWER_BYTES {
-                    out.push_str(&format!("{} more; name one with `group`.\n", count((many.len() - i) as u64, "gate")));
+                    let _ = writeln!(
+                        out,
+                        "{} more; name one with `group`.",
+                        count((many.len() - i) as u64, "gate")
+                    );
                     break;
                 }
                 out.push_str(&one);
@@ -53,30 +63,45 @@ pub(crate) fn unit_text(unit: &UnitGates, offers: impl Fn(&str) -> bool) -> Stri
         out.push_str("There are more gates than one answer looks at; name one with `group`.\n");
     }
     if !unit.known && !unit.gates.is_empty() {
-        out.push_str("Nothing at all is recorded for this unit; check its spelling if that is a surprise.\n");
+        out.push_str(
+            "Nothing at all is recorded for this unit; check its spelling if that is a surprise.\n",
+        );
     }
     out.truncate(out.trim_end().len());
     out
 }
 
-fn gate_text(out: &mut String, gate: &GateView, unit: &Unit, with_unit: bool, offers: &impl Fn(&str) -> bool) {
+fn gate_text(
+    out: &mut String,
+    gate: &GateView,
+    unit: &Unit,
+    with_unit: bool,
+    offers: &impl Fn(&str) -> bool,
+) {
     let state = &gate.state;
-    let subject = if with_unit { format!(" for {}", unit.uri()) } else { String::new() };
-    out.push_str(&format!(
+    let subject = if with_unit {
+        format!(" for {}", unit.uri())
+    } else {
+        String::new()
+    };
+    let _ = write!(
+        out,
         "GATE {}: {}{subject}: {}",
         quoted(&gate.group.name),
         verdict(state).to_uppercase(),
         score(state, |id| name_of(gate, id))
-    ));
+    );
     if let Some(since) = gate.since() {
-        out.push_str(&format!("; since {since}"));
+        let _ = write!(out, "; since {since}");
     }
-    out.push_str(&format!(".\n group {}\n", gate.group.id));
-    let (waiting, passing): (Vec<_>, Vec<_>) =
-        gate.members.iter().partition(|member| !matches!(member.standing, Standing::Pass(_)));
+    let _ = writeln!(out, ".\n group {}", gate.group.id);
+    let (waiting, passing): (Vec<_>, Vec<_>) = gate
+        .members
+        .iter()
+        .partition(|member| !matches!(member.standing, Standing::Pass(_)));
     for (i, member) in waiting.iter().chain(&passing).enumerate() {
         if i >= waiting.len() && out.len() > limits::ANSWER_BYTES / 2 {
-            out.push_str(&format!(" {} more that pass\n", gate.members.len() - i));
+            let _ = writeln!(out, " {} more that pass", gate.members.len() - i);
             break;
         }
         out.push_str(&member_text(member));
@@ -85,15 +110,27 @@ fn gate_text(out: &mut String, gate: &GateView, unit: &Unit, with_unit: bool, of
         out.push_str("The group is disabled: it decides and announces nothing.");
         if offers("set_group_enabled") {
             let id = gate.group.id.to_string();
-            out.push_str(&format!(" {}", call("set_group_enabled", &[("group", id.into()), ("enabled", true.into())])));
+            let _ = write!(
+                out,
+                " {}",
+                call(
+                    "set_group_enabled",
+                    &[("group", id.into()), ("enabled", true.into())]
+                )
+            );
         }
         out.push('\n');
     } else if let Some(first) = waiting.first() {
         let names: Vec<_> = waiting.iter().map(|m| named(m)).collect();
-        out.push_str(&format!("It opens when a success is recorded for {}.", some_of(&names)));
+        let _ = write!(
+            out,
+            "It opens when a success is recorded for {}.",
+            some_of(&names)
+        );
         if offers("create_event") {
             let id = first.receiver.id.to_string();
-            out.push_str(&format!(
+            let _ = write!(
+                out,
                 " Once that has happened: {}",
                 call(
                     "create_event",
@@ -105,7 +142,7 @@ fn gate_text(out: &mut String, gate: &GateView, unit: &Unit, with_unit: bool, of
                         ("payload", json!({})),
                     ],
                 )
-            ));
+            );
         }
         out.push('\n');
     }
@@ -118,14 +155,15 @@ fn member_text(member: &MemberView) -> String {
     }
     if let Some(event) = &member.event {
         let by = &event.recorded_by;
-        line.push_str(&format!(
+        let _ = write!(
+            line,
             ": event {} at {} by {} ({}, {})",
             event.id,
             event.created_at,
             quoted(&by.principal),
             by.kind.as_str(),
             quoted(&by.surface)
-        ));
+        );
     }
     line.push('\n');
     line
@@ -136,7 +174,10 @@ fn named(member: &MemberView) -> String {
 }
 
 fn name_of(gate: &GateView, id: ReceiverId) -> &str {
-    gate.members.iter().find(|m| m.receiver.id == id).map_or("", |m| m.receiver.name.as_str())
+    gate.members
+        .iter()
+        .find(|m| m.receiver.id == id)
+        .map_or("", |m| m.receiver.name.as_str())
 }
 
 /// `open`, `closed` or `disabled`.
@@ -154,8 +195,10 @@ fn verdict(state: &GateState) -> &'static str {
 
 /// `2 of 3 pass; waits for «scan» (fail)`.
 fn score<'a>(state: &GateState, name: impl Fn(ReceiverId) -> &'a str) -> String {
-    let waits: Vec<String> =
-        state.waits_for().map(|(id, standing)| format!("{} ({})", quoted(name(id)), standing.word())).collect();
+    let waits: Vec<String> = state
+        .waits_for()
+        .map(|(id, standing)| format!("{} ({})", quoted(name(id)), standing.word()))
+        .collect();
     let all = state.members.len();
     let passing = all - waits.len();
     if waits.is_empty() {
@@ -168,7 +211,11 @@ fn score<'a>(state: &GateState, name: impl Fn(ReceiverId) -> &'a str) -> String 
 fn some_of(names: &[String]) -> String {
     let shown: Vec<&str> = names.iter().take(NAMED).map(String::as_str).collect();
     let rest = names.len() - shown.len();
-    if rest == 0 { shown.join(", ") } else { format!("{} and {rest} more", shown.join(", ")) }
+    if rest == 0 {
+        shown.join(", ")
+    } else {
+        format!("{} and {rest} more", shown.join(", "))
+    }
 }
 
 /// The facts of [`unit_text`].
@@ -189,7 +236,14 @@ pub(crate) fn unit_json(unit: &UnitGates) -> Value {
         .put("unit", unit.unit.uri())
         .put("known", unit.known)
         .always("gates", gates)
-        .put("note", if cut { "there are more gates; name one with `group`" } else { "" })
+        .put(
+            "note",
+            if cut {
+                "there are more gates; name one with `group`"
+            } else {
+                ""
+            },
+        )
         .into()
 }
 
@@ -198,7 +252,9 @@ fn gate_json(gate: &GateView) -> Value {
         .members
         .iter()
         .map(|member| {
-            let mut fields = Obj::new().put("receiver", receiver_name(&member.receiver)).put("standing", member.standing.word());
+            let mut fields = Obj::new()
+                .put("receiver", receiver_name(&member.receiver))
+                .put("standing", member.standing.word());
             if let Some(event) = &member.event {
                 fields = fields
                     .show("event_id", event.id)
@@ -212,7 +268,10 @@ fn gate_json(gate: &GateView) -> Value {
     let mut fields = Obj::new()
         .put(
             "group",
-            Obj::new().show("id", gate.group.id).put("name", gate.group.name.as_str()).put("type", gate.group.kind.as_str()),
+            Obj::new()
+                .show("id", gate.group.id)
+                .put("name", gate.group.name.as_str())
+                .put("type", gate.group.kind.as_str()),
         )
         .put("verdict", verdict(&gate.state))
         .put("passing", gate.state.members.len() - waits)
@@ -239,19 +298,34 @@ pub(crate) fn waiting_text(waiting: &GroupWaiting) -> String {
         out.push_str("No unit has an event of any of its receivers yet.\n");
     }
     for unit in &waiting.waiting {
-        out.push_str(&format!(
-            " {}: {}; last event {}\n",
+        let _ = writeln!(
+            out,
+            " {}: {}; last event {}",
             unit.unit.uri(),
             score(&unit.state, |id| waiting.receiver_name(id)),
             unit.last_event_at
-        ));
+        );
     }
     if let Some(first) = waiting.waiting.first() {
         let unit = first.unit.uri();
-        out.push_str(&format!("One in detail: {}\n", call("check_gate", &[("unit", unit.into()), ("group", id.clone().into())])));
+        let _ = writeln!(
+            out,
+            "One in detail: {}",
+            call(
+                "check_gate",
+                &[("unit", unit.into()), ("group", id.clone().into())]
+            )
+        );
     }
     if let Some(cursor) = &waiting.next_cursor {
-        out.push_str(&format!("Older ones: {}\n", call("check_gate", &[("group", id.into()), ("cursor", cursor.as_str().into())])));
+        let _ = writeln!(
+            out,
+            "Older ones: {}",
+            call(
+                "check_gate",
+                &[("group", id.into()), ("cursor", cursor.as_str().into())]
+            )
+        );
     }
     out.truncate(out.trim_end().len());
     out
@@ -285,7 +359,13 @@ pub(crate) fn waiting_json(waiting: &GroupWaiting) -> Value {
         .collect();
     let group = &waiting.group;
     Obj::new()
-        .put("group", Obj::new().show("id", group.id).put("name", group.name.as_str()).put("enabled", group.enabled))
+        .put(
+            "group",
+            Obj::new()
+                .show("id", group.id)
+                .put("name", group.name.as_str())
+                .put("enabled", group.enabled),
+        )
         .put("looked_at", waiting.looked_at)
         .put("passing", waiting.passing)
         .always("waiting", units)

@@ -7,10 +7,10 @@ use crate::domain::command::{GateEffect, MessageNote};
 use crate::domain::event::Event;
 use crate::domain::gate::Turn;
 use crate::domain::group::Group;
+use crate::domain::json;
 use crate::domain::principal::Recorder;
 use crate::domain::receiver::Receiver;
 use crate::mcp::mask::mask_value;
-use crate::mcp::scan::Scan;
 use crate::registry::Warning;
 
 /// A receiver without its schema.
@@ -38,7 +38,11 @@ pub(crate) fn receiver_name(receiver: &Receiver) -> Value {
 
 /// A group with the ids of its members.
 pub(crate) fn group(group: &Group) -> Obj {
-    let ids: Vec<Value> = group.event_receiver_ids.iter().map(|id| id.to_string().into()).collect();
+    let ids: Vec<Value> = group
+        .event_receiver_ids
+        .iter()
+        .map(|id| id.to_string().into())
+        .collect();
     Obj::new()
         .show("id", group.id)
         .put("name", group.name.as_str())
@@ -76,11 +80,15 @@ pub(crate) fn recorder(recorder: &Recorder) -> Value {
         .into()
 }
 
-/// A payload's text as a value with its secrets masked, and how many were. Text with integers
-/// that JSON readers round stays text, so that it is exact.
+/// A payload's text as a value with its secrets masked, and how many were. What a JSON reader
+/// would change (integers beyond 64 bits, repeated keys) stays text, so that it is exact.
 pub(crate) fn payload(text: &str) -> (Value, usize) {
-    let exact = !Scan::of(text.as_bytes()).inexact();
-    let parsed = if exact { serde_json::from_str(text).ok() } else { None };
+    let parsed = match json::scan("payload", text) {
+        Ok(shape) if !shape.wide_integers && !shape.duplicate_keys => {
+            json::parse("payload", text, &shape).ok()
+        }
+        _ => None,
+    };
     let mut value = parsed.unwrap_or_else(|| Value::String(text.to_owned()));
     let count = mask_value(&mut value);
     (value, count)
@@ -88,7 +96,15 @@ pub(crate) fn payload(text: &str) -> (Value, usize) {
 
 /// What is worth knowing about a write.
 pub(crate) fn warnings(warnings: &[Warning]) -> Vec<Value> {
-    warnings.iter().map(|w| Obj::new().put("code", w.code).put("text", w.text.as_str()).into()).collect()
+    warnings
+        .iter()
+        .map(|w| {
+            Obj::new()
+                .put("code", w.code)
+                .put("text", w.text.as_str())
+                .into()
+        })
+        .collect()
 }
 
 /// The messages that a write became.
@@ -114,8 +130,15 @@ pub(crate) fn gate_effects(effects: &[GateEffect], members: &[Receiver]) -> Vec<
                 .state
                 .waits_for()
                 .map(|(id, standing)| {
-                    let name = members.iter().find(|r| r.id == id).map_or("", |r| r.name.as_str());
-                    Obj::new().show("id", id).put("name", name).put("standing", standing.word()).into()
+                    let name = members
+                        .iter()
+                        .find(|r| r.id == id)
+                        .map_or("", |r| r.name.as_str());
+                    Obj::new()
+                        .show("id", id)
+                        .put("name", name)
+                        .put("standing", standing.word())
+                        .into()
                 })
                 .collect();
             Obj::new()
@@ -145,8 +168,16 @@ mod tests {
 
     #[test]
     fn payloads_stay_exact_and_lose_their_secrets() {
-        assert_eq!(payload(r#"{"a":[1,null]}"#), (serde_json::json!({"a": [1, null]}), 0));
-        assert_eq!(payload("[18446744073709551616]"), (Value::from("[18446744073709551616]"), 0));
-        assert_eq!(payload(r#"["AKIAIOSFODNN7EXAMPLE"]"#), (serde_json::json!(["[masked AWS key id]"]), 1));
+        assert_eq!(
+            payload(r#"{"a":[1,null]}"#),
+            (serde_json::json!({"a": [1, null]}), 0)
+        );
+        for kept in ["[18446744073709551616]", r#"{"a":1,"a":2}"#] {
+            assert_eq!(payload(kept), (Value::from(kept), 0));
+        }
+        assert_eq!(
+            payload(r#"["AKIAIOSFODNN7EXAMPLE"]"#),
+            (serde_json::json!(["[masked AWS key id]"]), 1)
+        );
     }
 }

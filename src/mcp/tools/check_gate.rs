@@ -1,5 +1,7 @@
 //! May this version go? How gates stand for a unit, and what waits at a gate.
 
+use std::fmt::Write as _;
+
 use crate::mcp::args::Args;
 use crate::mcp::render::gate::{unit_json, unit_text, waiting_json, waiting_text};
 use crate::mcp::render::json_text;
@@ -25,7 +27,11 @@ pub(crate) const TOOL: ToolSpec = ToolSpec {
         common::RELEASE,
         common::PLATFORM,
         common::PACKAGE,
-        Param::text("group", "id, name or type").alias(&["group_id", "event_receiver_group_id", "gate"]),
+        Param::text("group", "id, name or type").alias(&[
+            "group_id",
+            "event_receiver_group_id",
+            "gate",
+        ]),
         common::LIMIT,
         common::CURSOR,
         common::FORMAT,
@@ -47,7 +53,10 @@ async fn run(cx: ToolCx, mut args: Args) -> ToolResult {
     if query.is_empty() {
         return waiting(&cx, &group.unwrap_or_default(), limit, cursor, json, notes).await;
     }
-    let unit = cx.registry().check_unit(&cx.principal, &query, group.as_deref()).await?;
+    let unit = cx
+        .registry()
+        .check_unit(&cx.principal, &query, group.as_deref())
+        .await?;
     Ok(if json {
         Answer::record(unit_json(&unit))
     } else {
@@ -65,7 +74,10 @@ async fn waiting(
 ) -> ToolResult {
     let (cursor, notes) = (&cursor, &notes);
     fitted(limit, move |limit| async move {
-        let waiting = cx.registry().check_group(&cx.principal, group, limit, cursor.as_deref()).await?;
+        let waiting = cx
+            .registry()
+            .check_group(&cx.principal, group, limit, cursor.as_deref())
+            .await?;
         let mut notes = notes.clone();
         let rows = waiting.waiting.len();
         if json {
@@ -89,7 +101,7 @@ async fn waiting(
             finish: Box::new(move |note| {
                 notes.extend(note);
                 if !notes.is_empty() {
-                    text.push_str(&format!("\nNote: {}.", notes.join("; ")));
+                    let _ = write!(text, "\nNote: {}.", notes.join("; "));
                 }
                 Answer::composed(text)
             }),

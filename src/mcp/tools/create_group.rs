@@ -17,19 +17,35 @@ pub(crate) const TOOL: ToolSpec = ToolSpec {
     effect: Effect::AddsOnce,
     params: &[
         Param::text("name", "e.g. release-ready").required(),
-        Param::text("type", "of its completion message, e.g. com.example.release.ready")
-            .required()
-            .alias(&["kind", "group_type"]),
+        Param::text(
+            "type",
+            "of its completion message, e.g. com.example.release.ready",
+        )
+        .required()
+        .alias(&["kind", "group_type"]),
         Param::text("version", "e.g. 1.0.0").required(),
         Param::text("description", "what passing means").required(),
-        Param::new("event_receiver_ids", Kind::Texts, "its receivers: ids, names or types")
-            .required()
-            .alias(&["event_receiver_id", "receivers", "receiver_ids", "event_receivers"]),
+        Param::new(
+            "event_receiver_ids",
+            Kind::Texts,
+            "its receivers: ids, names or types",
+        )
+        .required()
+        .alias(&[
+            "event_receiver_id",
+            "receivers",
+            "receiver_ids",
+            "event_receivers",
+        ]),
         Param::new("enabled", Kind::Flag, "default true"),
         common::DRY_RUN,
         common::IDEMPOTENCY_KEY,
     ],
-    output: &[("group", "object"), ("created", "boolean"), ("next", "string")],
+    output: &[
+        ("group", "object"),
+        ("created", "boolean"),
+        ("next", "string"),
+    ],
     run: |cx, args| Box::pin(run(cx, args)),
 };
 
@@ -47,7 +63,10 @@ async fn run(cx: ToolCx, mut args: Args) -> ToolResult {
         idempotency_key: args.text("idempotency_key"),
     };
     args.finish()?;
-    let written = cx.registry().create_group(&cx.principal, input, &options).await?;
+    let written = cx
+        .registry()
+        .create_group(&cx.principal, input, &options)
+        .await?;
     Ok(answer("created", &written, options.dry_run))
 }
 
@@ -59,13 +78,31 @@ pub(crate) fn answer(changed: &'static str, written: &GroupWritten, dry_run: boo
     } else {
         call("check_gate", &[("group", id.into())])
     };
-    let receivers: Vec<_> = written.receivers.iter().map(record::receiver_name).collect();
+    let receivers: Vec<_> = written
+        .receivers
+        .iter()
+        .map(record::receiver_name)
+        .collect();
     let passing = written.passing.map_or_else(Obj::new, |passing| {
         // Nothing is published for units that pass already.
         Obj::new()
             .put("units", passing.count)
-            .put("counted", if passing.exact { "all units" } else { "the newest units only" })
-            .put("note", if passing.count > 0 { "nothing was published for them" } else { "" })
+            .put(
+                "counted",
+                if passing.exact {
+                    "all units"
+                } else {
+                    "the newest units only"
+                },
+            )
+            .put(
+                "note",
+                if passing.count > 0 {
+                    "nothing was published for them"
+                } else {
+                    ""
+                },
+            )
     });
     Answer::record(
         Obj::new()

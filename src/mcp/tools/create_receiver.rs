@@ -20,19 +20,30 @@ pub(crate) const TOOL: ToolSpec = ToolSpec {
     effect: Effect::AddsOnce,
     params: &[
         Param::text("name", "e.g. build").required(),
-        Param::text("type", "of its messages, e.g. com.example.build").required().alias(&["kind", "receiver_type"]),
+        Param::text("type", "of its messages, e.g. com.example.build")
+            .required()
+            .alias(&["kind", "receiver_type"]),
         Param::text("version", "e.g. 1.0.0").required(),
         Param::text("description", "what it records").required(),
-        Param::new("schema", Kind::Json, "JSON Schema, as object or JSON text").alias(&["payload_schema", "json_schema"]),
+        Param::new("schema", Kind::Json, "JSON Schema, as object or JSON text")
+            .alias(&["payload_schema", "json_schema"]),
         Param::text(
             "schema_name",
             "instead of schema: any, cloudevent, cdevents:<subject.predicate>, cyclonedx or spdx",
         ),
-        Param::new("allow_unresolved_refs", Kind::Flag, "leave $refs to unknown documents unchecked"),
+        Param::new(
+            "allow_unresolved_refs",
+            Kind::Flag,
+            "leave $refs to unknown documents unchecked",
+        ),
         common::DRY_RUN,
         common::IDEMPOTENCY_KEY,
     ],
-    output: &[("receiver", "object"), ("created", "boolean"), ("next", "string")],
+    output: &[
+        ("receiver", "object"),
+        ("created", "boolean"),
+        ("next", "string"),
+    ],
     run: |cx, args| Box::pin(run(cx, args)),
 };
 
@@ -52,7 +63,10 @@ async fn run(cx: ToolCx, mut args: Args) -> ToolResult {
     });
     match (&input.schema, &input.schema_name) {
         (Some(_), Some(name)) => {
-            args.fault(format!("give schema or schema_name ({}), not both", quoted(name)));
+            args.fault(format!(
+                "give schema or schema_name ({}), not both",
+                quoted(name)
+            ));
         }
         (None, None) => args.fault("schema is required, or schema_name: any"),
         _ => {}
@@ -62,12 +76,21 @@ async fn run(cx: ToolCx, mut args: Args) -> ToolResult {
         idempotency_key: args.text("idempotency_key"),
     };
     args.finish()?;
-    let written = cx.registry().create_receiver(&cx.principal, input, &options).await?;
+    let written = cx
+        .registry()
+        .create_receiver(&cx.principal, input, &options)
+        .await?;
     let id = written.receiver.id.to_string();
     let next = if options.dry_run {
         "nothing was stored; repeat without dry_run to create it".to_owned()
     } else if cx.server.offers("create_event") {
-        format!("record with {}", call("create_event", &[("event_receiver_id", id.into()), ("success", true.into())]))
+        format!(
+            "record with {}",
+            call(
+                "create_event",
+                &[("event_receiver_id", id.into()), ("success", true.into())]
+            )
+        )
     } else {
         call("fetch_receiver", &[("receiver", id.into())])
     };

@@ -1,5 +1,7 @@
 //! What the registry is, holds and waits for: the first call in an unknown registry.
 
+use std::fmt::Write as _;
+
 use serde_json::Value;
 
 use crate::domain::principal::{Principal, PrincipalKind};
@@ -23,7 +25,11 @@ pub(crate) const TOOL: ToolSpec = ToolSpec {
         registry it gives the first step.",
     toolset: "default",
     effect: Effect::Reads,
-    params: &[Param::new("format", Kind::Word(&["text", "json"]), common::FORMAT.doc)],
+    params: &[Param::new(
+        "format",
+        Kind::Word(&["text", "json"]),
+        common::FORMAT.doc,
+    )],
     output: &[],
     run: |cx, args| Box::pin(run(cx, args)),
 };
@@ -39,7 +45,12 @@ async fn run(cx: ToolCx, mut args: Args) -> ToolResult {
         (Err(error), false) => Answer::composed(closed_text(&cx, &error.to_string())),
         (Err(error), true) => Answer::record(
             head(&cx.server, &cx.principal)
-                .put("storage", Obj::new().put("location", cx.registry().location()).put("state", opening(&cx)))
+                .put(
+                    "storage",
+                    Obj::new()
+                        .put("location", cx.registry().location())
+                        .put("state", opening(&cx)),
+                )
                 .put("problem", error.to_string())
                 .into(),
         ),
@@ -81,10 +92,18 @@ fn head_text(server: &McpServer, principal: &Principal) -> String {
         "EPR registry at {}, epr-mcp {}.{} You are {} ({}{}) with scopes {}.\n",
         server.registry().now(),
         server.options().version,
-        if server.options().demo { " DEMO: made-up data, gone when this server ends." } else { "" },
+        if server.options().demo {
+            " DEMO: made-up data, gone when this server ends."
+        } else {
+            ""
+        },
         short(&principal.recorder.principal),
         principal.recorder.kind.as_str(),
-        if asserted(principal) { ", self-asserted" } else { "" },
+        if asserted(principal) {
+            ", self-asserted"
+        } else {
+            ""
+        },
         scopes(principal).join(", ")
     )
 }
@@ -94,55 +113,84 @@ fn text(server: &McpServer, principal: &Principal, overview: &Overview) -> Strin
     let mut out = head_text(server, principal);
     let (store, counters) = (&overview.store, &overview.counters);
     let engine = format!("{} {}", store.engine, store.engine_version);
-    out.push_str(&format!("Storage: {} at {}.", engine.trim(), quoted_to(&store.location, 120)));
+    let _ = write!(
+        out,
+        "Storage: {} at {}.",
+        engine.trim(),
+        quoted_to(&store.location, 120)
+    );
     if let Some(why) = &store.ephemeral {
-        out.push_str(&format!(" EPHEMERAL: {why}."));
+        let _ = write!(out, " EPHEMERAL: {why}.");
     }
     let events = counters.succeeded + counters.failed;
-    out.push_str(&format!(
+    let _ = write!(
+        out,
         "\nHolds {} ({} failed) of {}",
         count(events, "event"),
         counters.failed,
         count(counters.units, "unit")
-    ));
+    );
     if let (Some(first), Some(last)) = (counters.first_event_at, counters.last_event_at) {
-        out.push_str(&format!(", {first} to {last}"));
+        let _ = write!(out, ", {first} to {last}");
     }
-    out.push_str(&format!(
-        "; {}, {}, {}.\n",
+    let _ = writeln!(
+        out,
+        "; {}, {}, {}.",
         count(counters.receivers, "receiver"),
         count(counters.groups, "group"),
         count(counters.messages, "message")
-    ));
-    let types: Vec<String> =
-        overview.types.iter().map(|t| format!("{} {}", short(&t.kind), count(t.events, "event"))).collect();
+    );
+    let types: Vec<String> = overview
+        .types
+        .iter()
+        .map(|t| format!("{} {}", short(&t.kind), count(t.events, "event")))
+        .collect();
     if !types.is_empty() {
-        out.push_str(&format!("Receiver types, newest first: {}.\n", listed(&types, "; ", 700, "search_receivers")));
+        let _ = writeln!(
+            out,
+            "Receiver types, newest first: {}.",
+            listed(&types, "; ", 700, "search_receivers")
+        );
     }
     let groups: Vec<String> = overview
         .groups
         .iter()
         .map(|g| {
             let name = format!("{} ({})", short(&g.group.name), g.group.id);
-            let more = if g.passing.exact { "" } else { " of the newest" };
+            let more = if g.passing.exact {
+                ""
+            } else {
+                " of the newest"
+            };
             if g.group.enabled {
-                format!("{name} {} waiting, {} passing{more}", g.waiting, g.passing.count)
+                format!(
+                    "{name} {} waiting, {} passing{more}",
+                    g.waiting, g.passing.count
+                )
             } else {
                 format!("{name} disabled")
             }
         })
         .collect();
     if !groups.is_empty() {
-        out.push_str(&format!("Gates: {}.\n", listed(&groups, "; ", 600, "search_groups")));
+        let _ = writeln!(
+            out,
+            "Gates: {}.",
+            listed(&groups, "; ", 600, "search_groups")
+        );
     }
     let names: Vec<String> = overview.names.iter().map(|name| short(name)).collect();
     if !names.is_empty() {
-        out.push_str(&format!("Newest unit names: {}.\n", listed(&names, ", ", 400, "search_events")));
+        let _ = writeln!(
+            out,
+            "Newest unit names: {}.",
+            listed(&names, ", ", 400, "search_events")
+        );
     }
     for warning in store.warnings.iter().take(3) {
-        out.push_str(&format!("Warning: {}\n", quoted_to(warning, 200)));
+        let _ = writeln!(out, "Warning: {}", quoted_to(warning, 200));
     }
-    out.push_str(&format!("Next: {}", next(server, overview)));
+    let _ = write!(out, "Next: {}", next(server, overview));
     out
 }
 
@@ -166,14 +214,21 @@ fn next(server: &McpServer, overview: &Overview) -> String {
     }
     if counters.last_event_at.is_none() {
         return if server.offers("create_event") {
-            "no event yet: create_event records one for a receiver (search_receivers lists them).".to_owned()
+            "no event yet: create_event records one for a receiver (search_receivers lists them)."
+                .to_owned()
         } else {
             "nothing is recorded yet.".to_owned()
         };
     }
-    let waiting = overview.groups.iter().find(|g| g.group.enabled && g.waiting > 0);
+    let waiting = overview
+        .groups
+        .iter()
+        .find(|g| g.group.enabled && g.waiting > 0);
     match waiting {
-        Some(group) => call("check_gate", &[("group", group.group.id.to_string().into())]),
+        Some(group) => call(
+            "check_gate",
+            &[("group", group.group.id.to_string().into())],
+        ),
         None => call("search_events", &[("since", "24h".into())]),
     }
 }
@@ -204,12 +259,20 @@ pub(crate) fn facts(server: &McpServer, principal: &Principal, overview: &Overvi
         .put("groups", counters.groups)
         .put("messages", counters.messages);
     if let (Some(first), Some(last)) = (counters.first_event_at, counters.last_event_at) {
-        counts = counts.show("first_event_at", first).show("last_event_at", last);
+        counts = counts
+            .show("first_event_at", first)
+            .show("last_event_at", last);
     }
     let types: Vec<Value> = overview
         .types
         .iter()
-        .map(|t| Obj::new().put("type", t.kind.as_str()).put("receivers", t.receivers).put("events", t.events).into())
+        .map(|t| {
+            Obj::new()
+                .put("type", t.kind.as_str())
+                .put("receivers", t.receivers)
+                .put("events", t.events)
+                .into()
+        })
         .collect();
     let groups: Vec<Value> = overview
         .groups
@@ -245,6 +308,10 @@ pub(crate) fn facts(server: &McpServer, principal: &Principal, overview: &Overvi
 }
 
 /// The overview resource's text.
-pub(crate) fn resource_text(server: &McpServer, principal: &Principal, overview: &Overview) -> String {
+pub(crate) fn resource_text(
+    server: &McpServer,
+    principal: &Principal,
+    overview: &Overview,
+) -> String {
     render::json_text(&facts(server, principal, overview))
 }

@@ -15,19 +15,31 @@ pub(crate) const TOOL: ToolSpec = ToolSpec {
     toolset: "default",
     effect: Effect::Changes,
     params: &[
-        Param::text("group", "id, name or type").required().alias(&["id", "group_id", "name"]),
+        Param::text("group", "id, name or type")
+            .required()
+            .alias(&["id", "group_id", "name"]),
         Param::new("enabled", Kind::Flag, "true or false").required(),
         common::DRY_RUN,
     ],
-    output: &[("group", "object"), ("changed", "boolean"), ("next", "string")],
+    output: &[
+        ("group", "object"),
+        ("changed", "boolean"),
+        ("next", "string"),
+    ],
     run: |cx, args| Box::pin(run(cx, args)),
 };
 
 async fn run(cx: ToolCx, mut args: Args) -> ToolResult {
     let group = args.needed_text("group");
     let enabled = args.flag("enabled").unwrap_or_default();
-    let options = WriteOptions { dry_run: args.flag("dry_run").unwrap_or_default(), idempotency_key: None };
+    let options = WriteOptions {
+        dry_run: args.flag("dry_run").unwrap_or_default(),
+        idempotency_key: None,
+    };
     args.finish()?;
-    let written = cx.registry().set_group_enabled(&cx.principal, &group, enabled, &options).await?;
+    let written = cx
+        .registry()
+        .set_group_enabled(&cx.principal, &group, enabled, &options)
+        .await?;
     Ok(create_group::answer("changed", &written, options.dry_run))
 }

@@ -1,0 +1,152 @@
+//! `epr-mcp stdio`, what an MCP client starts.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use tokio_util::sync::CancellationToken;
+
+use super::{at_a_terminal, demo, setup};
+use crate::config::Options;
+use crate::mcp::{McpOptions, McpServer, ToolChoice, ToolSelection};
+
+/// Environment variables of other versions and programs that this one does not act on: each is
+/// said aloud, because silence would look like agreement.
+pub(super) const FOREIGN_VARIABLES: [(&str, &str); 2] = [
+    ("EPR_URL", "names a server to talk to, but this version only serves a local database"),
+    ("EPR_BROKERS", "names Kafka brokers, but this version keeps its messages in the registry's log only"),
+];
+
+/// Flags of `stdio`.
+#[derive(Debug, Default, Args)]
+pub(super) struct StdioArgs {
+    /// Offer only tools that change nothing; beats every other choice of tools
+    #[arg(long, env = "EPR_READ_ONLY", value_name = "BOOL", num_args = 0..=1, default_value_t = false,
+        default_missing_value = "true", value_parser = clap::builder::BoolishValueParser::new(), help_heading = "Tools")]
+    read_only: bool,
+
+    /// Offer exactly these tools
+    #[arg(long, env = "EPR_TOOLS", value_name = "NAME,…", value_delimiter = ',', help_heading = "Tools")]
+    tools: Vec<String>,
+
+    /// Do not offer these tools
+    #[arg(long, env = "EPR_EXCLUDE_TOOLS", value_name = "NAME,…", value_delimiter = ',', help_heading = "Tools")]
+    exclude_tools: Vec<String>,
+
+    /// Offer the tools of these sets: default, all
+    #[arg(long, env = "EPR_TOOLSETS", value_name = "NAME,…", value_delimiter = ',', help_heading = "Tools")]
+    toolsets: Vec<String>,
+
+    /// Let create_event read a payload from a file inside this folder
+    #[arg(long, env = "EPR_ALLOW_FILES", value_name = "DIR", help_heading = "Tools")]
+    allow_files: Option<PathBuf>,
+
+    /// The name that stands beside what is recorded here. Default: the user's login name
+    #[arg(long, env = "EPR_PRINCIPAL", value_name = "NAME")]
+    principal: Option<String>,
+
+    /// Serve the data of `epr-mcp demo` from a throw-away database
+    #[arg(long)]
+    demo: bool,
+
+    /// Refused: this version only serves a local database
+    #[arg(long, value_name = "URL", hide = true)]
+    url: Option<String>,
+}
+
+pub(super) async fn run(options: Options, args: StdioArgs) -> anyhow::Result<ExitCode> {
+    let url = args.url.clone().or_else(|| std::env::var("EPR_URL").ok()).filter(|url| !url.trim().is_empty());
+    if let Some(url) = url {
+        anyhow::bail!(
+            "EPR_URL (--url) asks to talk to the server {url}, which this version cannot: it only serves a local \
+             database. Unset EPR_URL to do that."
+        );
+    }
+    if std::env::var_os("EPR_BROKERS").is_some_and(|value| !value.is_empty()) {
+        tracing::warn!("EPR_BROKERS is set, but this version publishes nothing: messages stay in the registry's log");
+    }
+    let selection = ToolSelection::new(&ToolChoice {
+        tools: args.tools,
+        exclude: args.exclude_tools,
+        toolsets: args.toolsets,
+        read_only: args.read_only,
+    })
+    .map_err(anyhow::Error::msg)?;
+    let throw_away = if args.demo { Some(demo::ThrowAway::new(&options).await?) } else { None };
+    let registry = match &throw_away {
+        Some(demo) => demo.registry.clone(),
+        None => setup::configured(&options).await?,
+    };
+    let allow_files = match args.allow_files {
+        Some(folder) => {
+            let folder = tokio::fs::canonicalize(&folder).await.map_err(|error| {
+                anyhow::anyhow!("--allow-files: the folder {} cannot be used: {error}", folder.display())
+            })?;
+            Some(folder)
+        }
+        None => None,
+    };
+    if at_a_terminal() {
+        greet(&registry.location());
+    }
+    registry.open_in_background();
+    let server = McpServer::new(
+        registry.clone(),
+        McpOptions {
+            principal_name: setup::local_name(args.principal),
+            surface: "mcp-stdio",
+            read_only: args.read_only,
+            tools: selection,
+            allow_files,
+            ..McpOptions::default()
+        },
+    );
+    let shutdown = CancellationToken::new();
+    let signals = tokio::spawn(on_signal(shutdown.clone()));
+    let (stdin, stdout) = rmcp::transport::stdio_pipes();
+    let served = crate::mcp::stdio::serve(server, stdin, stdout, shutdown).await;
+    signals.abort();
+    registry.close().await;
+    drop(throw_away);
+    served?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What a person sees who starts this by hand.
+fn greet(location: &str) {
+    eprintln!(
+        "epr-mcp {} speaks MCP (JSON-RPC, a message a line) on stdin and stdout, for an assistant to talk to.\n\
+         Registry: {location}\n\
+         To see it at work: epr-mcp demo. To connect a client: see the README. Ctrl-D ends.",
+        env!("CARGO_PKG_VERSION")
+    );
+}
+
+async fn on_signal(shutdown: CancellationToken) {
+    wait_for_signal().await;
+    shutdown.cancel();
+    // A second one does not wait for work in progress.
+    wait_for_signal().await;
+    std::process::abort();
+}
+
+#[cfg(unix)]
+async fn wait_for_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}
+
+#[cfg(not(unix))]
+async fn wait_for_signal() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+

@@ -1,0 +1,163 @@
+//! The registry for assistants, over the Model Context Protocol.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | `catalogue`, `tool`, `tools` | the one table of tools, what a tool is, one file a tool |
+//! | `schema`, `args` | what tools take: the published schema and the lenient reading of it |
+//! | `render`, `payload`, `mask` | records as JSON and text, parts of large payloads, secrets masked |
+//! | `resources`, `prompts`, `instructions` | everything else that a client is offered |
+//! | `handler`, `protocol`, `stdio` | the protocol, its faults, the transport |
+//! | `selection`, `client_config` | which tools are offered; how clients are told of the server |
+//!
+//! To add a tool: a file under `tools/` and a line in `catalogue`.
+
+mod args;
+mod catalogue;
+pub mod client_config;
+mod error;
+mod files;
+mod handler;
+mod instructions;
+mod mask;
+mod payload;
+mod prompts;
+mod protocol;
+mod render;
+mod resources;
+mod scan;
+mod schema;
+mod selection;
+pub mod stdio;
+mod tool;
+mod tools;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rmcp::model::{Implementation, ServerCapabilities, ServerConfig, Tool};
+
+pub use catalogue::{catalogue_json, tool_table_markdown};
+pub use selection::{ToolChoice, ToolSelection};
+
+use crate::registry::Registry;
+use tool::ToolSpec;
+
+/// How a server is to behave.
+#[derive(Debug, Clone)]
+pub struct McpOptions {
+    /// The name that is recorded with everything that is written.
+    pub principal_name: String,
+    /// The way in, as it is recorded: `mcp-stdio`.
+    pub surface: &'static str,
+    /// Nothing may be written.
+    pub read_only: bool,
+    /// The tools that are offered.
+    pub tools: ToolSelection,
+    /// The version of this program.
+    pub version: &'static str,
+    /// The directory from which payloads may be read.
+    pub allow_files: Option<PathBuf>,
+    /// The registry holds made-up data.
+    pub demo: bool,
+}
+
+impl Default for McpOptions {
+    fn default() -> Self {
+        Self {
+            principal_name: "local".to_owned(),
+            surface: "mcp",
+            read_only: false,
+            tools: ToolSelection::default_set(),
+            version: env!("CARGO_PKG_VERSION"),
+            allow_files: None,
+            demo: false,
+        }
+    }
+}
+
+/// The MCP server. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct McpServer {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    registry: Registry,
+    options: McpOptions,
+    definitions: Vec<Tool>,
+    info: ServerConfig,
+}
+
+impl McpServer {
+    /// A server over a registry.
+    pub fn new(registry: Registry, mut options: McpOptions) -> Self {
+        if options.read_only {
+            options.tools = options.tools.without_writes();
+        }
+        let files = options.allow_files.is_some();
+        let definitions = options
+            .tools
+            .tools()
+            .map(|tool| tool.definition(files))
+            .collect();
+        let capabilities = ServerCapabilities::builder()
+            .enable_tools()
+            .enable_resources()
+            .enable_prompts()
+            .build();
+        let info = ServerConfig::new(capabilities)
+            .with_server_info(
+                Implementation::new("epr-mcp", options.version)
+                    .with_title("Event Provenance Registry")
+                    .with_description("Provenance of software units, and the gates that they pass"),
+            )
+            .with_instructions(instructions::instructions(
+                |tool| options.tools.offers(tool),
+                options.demo,
+            ));
+        Self {
+            inner: Arc::new(Inner {
+                registry,
+                options,
+                definitions,
+                info,
+            }),
+        }
+    }
+
+    /// The use cases.
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.inner.registry
+    }
+
+    /// How this server is to behave.
+    pub(crate) fn options(&self) -> &McpOptions {
+        &self.inner.options
+    }
+
+    /// The offered tools as they are listed.
+    pub(crate) fn definitions(&self) -> &[Tool] {
+        &self.inner.definitions
+    }
+
+    /// The offered tools.
+    pub(crate) fn tools(&self) -> impl Iterator<Item = &'static ToolSpec> {
+        self.inner.options.tools.tools()
+    }
+
+    /// Whether a tool is offered.
+    pub(crate) fn offers(&self, name: &str) -> bool {
+        self.inner.options.tools.offers(name)
+    }
+
+    /// Whether payloads may come from files.
+    pub(crate) fn reads_files(&self) -> bool {
+        self.inner.options.allow_files.is_some()
+    }
+
+    /// What this server tells of itself.
+    pub(crate) fn info(&self) -> &ServerConfig {
+        &self.inner.info
+    }
+}

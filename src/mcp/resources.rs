@@ -1,0 +1,307 @@
+//! Resources: everything that has an address, to be read without a tool.
+
+mod uri;
+
+use rmcp::ErrorData;
+use rmcp::model::{
+    ListResourceTemplatesResult, ListResourcesResult, ReadResourceResult, Resource,
+    ResourceContents, ResourceTemplate,
+};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use self::uri::Address;
+use super::error::protocol_error;
+use super::mask::masked;
+use super::render::gate::unit_text;
+use super::render::{Obj, json_text, record};
+use super::tool::ToolCx;
+use super::tools::describe_registry;
+use crate::domain::event::{Event, Reference, WireEvent, WireReceiver};
+use crate::domain::receiver::DefinedReceiver;
+use crate::domain::search::EventFilter;
+use crate::domain::text::{escape_hidden_in_json, quoted};
+use crate::domain::unit::{Unit, UnitQuery};
+use crate::limits;
+use crate::registry::{Error, EventView, SearchRequest};
+
+/// Events in one history.
+const HISTORY_EVENTS: usize = 50;
+
+const JSON: &str = "application/json";
+const TEXT: &str = "text/plain";
+
+/// The fixed resources and the newest histories, page by page.
+pub(crate) async fn list(
+    cx: &ToolCx,
+    cursor: Option<String>,
+) -> Result<ListResourcesResult, ErrorData> {
+    let recent = cx
+        .registry()
+        .recent_units(&cx.principal, limits::PAGE_DEFAULT, cursor.as_deref())
+        .await;
+    let (units, next) = match recent {
+        Ok(page) => page,
+        Err(error) if cursor.is_some() => return Err(protocol_error(&error)),
+        // The fixed ones are there even while the database is not.
+        Err(_) => (Vec::new(), None),
+    };
+    let mut resources = Vec::new();
+    if cursor.is_none() {
+        resources.push(
+            Resource::new("epr://overview", "overview")
+                .with_title("The registry at a glance")
+                .with_mime_type(JSON),
+        );
+        resources.push(
+            Resource::new("epr://events/latest", "latest events")
+                .with_title("The newest events")
+                .with_mime_type(JSON),
+        );
+    }
+    for (unit, last) in units {
+        resources.push(
+            Resource::new(
+                unit.uri(),
+                quoted(&format!("{} {}", unit.name, unit.version)),
+            )
+            .with_title(quoted(&format!(
+                "{} {} {}",
+                unit.name, unit.version, unit.package
+            )))
+            .with_description(format!("History; newest event {last}"))
+            .with_mime_type(JSON),
+        );
+    }
+    let mut result = ListResourcesResult::with_all_items(resources);
+    result.next_cursor = next;
+    Ok(result)
+}
+
+/// What addresses there are.
+pub(crate) fn templates() -> ListResourceTemplatesResult {
+    let template = |uri: &str, name: &str, about: &str, mime: &str| {
+        ResourceTemplate::new(uri, name)
+            .with_description(about)
+            .with_mime_type(mime)
+    };
+    ListResourceTemplatesResult::with_all_items(vec![
+        template(
+            "epr://events/{id}",
+            "event",
+            "An event with its payload and receiver",
+            JSON,
+        ),
+        template(
+            "epr://receivers/{id}",
+            "receiver",
+            "A receiver with its JSON Schema",
+            JSON,
+        ),
+        template(
+            "epr://groups/{id}",
+            "group",
+            "A group (gate) with its receivers",
+            JSON,
+        ),
+        template(
+            "epr://history/{name}/{version}/{release}/{platform_id}/{package}",
+            "history",
+            "The newest events of a unit; the parts percent-encoded",
+            JSON,
+        ),
+        template(
+            "epr://gates/{group}/{unit}",
+            "gate",
+            "How a gate stands for a unit; {unit} is its percent-encoded path name/version/release/platform_id/package",
+            TEXT,
+        ),
+    ])
+}
+
+/// Reads one.
+pub(crate) async fn read(cx: &ToolCx, uri: &str) -> Result<ReadResourceResult, ErrorData> {
+    let not_found = || {
+        ErrorData::resource_not_found(
+            format!(
+                "There is no resource {}; resources/templates/list tells the forms.",
+                quoted(uri)
+            ),
+            None,
+        )
+    };
+    let address = Address::parse(uri).ok_or_else(not_found)?;
+    let (text, mime) = match address {
+        Address::Gate { group, unit } => (gate(cx, &group, unit).await, TEXT),
+        Address::Overview => (overview(cx).await, JSON),
+        Address::LatestEvents => (
+            events(cx, EventFilter::default(), limits::PAGE_DEFAULT).await,
+            JSON,
+        ),
+        Address::History(unit) => (history(cx, unit).await, JSON),
+        Address::Event(id) => (event(cx, &id).await, JSON),
+        Address::Receiver(id) => (receiver(cx, &id).await, JSON),
+        Address::Group(id) => (group(cx, &id).await, JSON),
+    };
+    let text = text.map_err(|error| protocol_error(&error))?;
+    Ok(ReadResourceResult::new(vec![
+        ResourceContents::text(text, uri).with_mime_type(mime),
+    ]))
+}
+
+async fn overview(cx: &ToolCx) -> Result<String, Error> {
+    let overview = cx.registry().overview(&cx.principal).await?;
+    Ok(describe_registry::resource_text(
+        &cx.server,
+        &cx.principal,
+        &overview,
+    ))
+}
+
+async fn gate(cx: &ToolCx, group: &str, unit: Unit) -> Result<String, Error> {
+    let query = UnitQuery {
+        unit: Some(unit.uri()),
+        ..UnitQuery::default()
+    };
+    let gates = cx
+        .registry()
+        .check_unit(&cx.principal, &query, Some(group))
+        .await?;
+    Ok(unit_text(&gates, |tool| cx.server.offers(tool)))
+}
+
+async fn history(cx: &ToolCx, unit: Unit) -> Result<String, Error> {
+    events(
+        cx,
+        EventFilter {
+            unit: Some(unit),
+            ..EventFilter::default()
+        },
+        HISTORY_EVENTS,
+    )
+    .await
+}
+
+async fn events(cx: &ToolCx, filter: EventFilter, limit: usize) -> Result<String, Error> {
+    let unit = filter.unit.as_ref().map(Unit::uri);
+    let found = cx
+        .registry()
+        .search_events(
+            &cx.principal,
+            &SearchRequest {
+                filter,
+                limit,
+                ..SearchRequest::default()
+            },
+        )
+        .await?;
+    let rows: Vec<Value> = found
+        .hits
+        .iter()
+        .map(|hit| {
+            record::event(&hit.event)
+                .put("type", hit.receiver.kind.as_str())
+                .put("recorded_by", record::recorder(&hit.event.recorded_by))
+                .into()
+        })
+        .collect();
+    let more = if found.next_cursor.is_some() {
+        "there are older ones: search_events"
+    } else {
+        ""
+    };
+    Ok(json_text(
+        &Obj::new()
+            .put("unit", unit)
+            .always("events", rows)
+            .put("note", more)
+            .into(),
+    ))
+}
+
+async fn group(cx: &ToolCx, id: &str) -> Result<String, Error> {
+    let (group, receivers) = cx.registry().fetch_group(&cx.principal, id).await?;
+    let members: Vec<Value> = receivers.iter().map(record::receiver_name).collect();
+    Ok(json_text(
+        &record::group(&group).put("event_receivers", members).into(),
+    ))
+}
+
+async fn receiver(cx: &ToolCx, id: &str) -> Result<String, Error> {
+    let found = cx.registry().fetch_receiver(&cx.principal, id).await?;
+    wire_text(&wire_receiver(&found))
+}
+
+/// The event in the shape that existing EPR clients read, its payload as it was sent but for
+/// masked secrets. One that fits no message is named by its digest.
+async fn event(cx: &ToolCx, id: &str) -> Result<String, Error> {
+    let EventView {
+        event,
+        receiver,
+        payload,
+    } = cx.registry().fetch_event(&cx.principal, id).await?;
+    let found = cx
+        .registry()
+        .fetch_receiver(&cx.principal, &receiver.id.to_string())
+        .await?;
+    let whole = payload.len() <= limits::MCP_MESSAGE_BYTES;
+    let raw = if whole {
+        Some(raw_payload(&payload)?)
+    } else {
+        None
+    };
+    let wire_receiver = wire_receiver(&found);
+    wire_text(&wire_event(&event, raw, &wire_receiver))
+}
+
+fn raw_payload(payload: &str) -> Result<Box<RawValue>, Error> {
+    RawValue::from_string(masked(payload).into_owned()).map_err(Error::internal)
+}
+
+fn wire_event<'a>(
+    event: &'a Event,
+    payload: Option<Box<RawValue>>,
+    receiver: &'a WireReceiver<'a>,
+) -> WireEvent<'a> {
+    let reference = payload.is_none().then(|| Reference {
+        uri: format!("epr://events/{}", event.id),
+        sha256: data_encoding::HEXLOWER.encode(&event.payload_digest),
+        size: event.payload_size,
+    });
+    WireEvent {
+        id: event.id,
+        name: &event.unit.name,
+        version: &event.unit.version,
+        release: &event.unit.release,
+        platform_id: &event.unit.platform_id,
+        package: &event.unit.package,
+        description: &event.description,
+        payload,
+        payload_ref: reference,
+        success: event.success,
+        created_at: event.created_at,
+        event_receiver_id: event.receiver_id,
+        event_receiver: Some(receiver),
+    }
+}
+
+fn wire_receiver(found: &DefinedReceiver) -> WireReceiver<'_> {
+    let receiver = &found.receiver;
+    WireReceiver {
+        id: receiver.id,
+        name: &receiver.name,
+        kind: &receiver.kind,
+        version: &receiver.version,
+        description: &receiver.description,
+        schema: &found.schema,
+        schema_ref: None,
+        fingerprint: &receiver.fingerprint,
+        created_at: receiver.created_at,
+    }
+}
+
+fn wire_text(value: &impl serde::Serialize) -> Result<String, Error> {
+    serde_json::to_string(value)
+        .map(|text| escape_hidden_in_json(&text))
+        .map_err(Error::internal)
+}

@@ -1,0 +1,187 @@
+//! MCP over a pair of byte streams: one JSON-RPC message a line.
+//!
+//! The SDK's own transport drops what it cannot read, and the client waits for an answer that
+//! never comes. This one answers every faulty line, with the request's id wherever the line has
+//! one, in bounded memory.
+
+mod lines;
+mod message;
+mod output;
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::io;
+
+use rmcp::ServiceExt as _;
+use rmcp::model::{ClientJsonRpcMessage, ClientRequest};
+use rmcp::service::{
+    QuitReason, RoleServer, RxJsonRpcMessage, ServerInitializeError, TxJsonRpcMessage,
+};
+use rmcp::transport::Transport;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_util::sync::CancellationToken;
+
+use self::lines::{Lines, Read};
+use self::message::{Understood, fault_line, too_long, understand};
+use self::output::Output;
+use super::McpServer;
+use crate::limits;
+
+/// Why serving ended badly.
+#[derive(Debug)]
+pub enum StdioError {
+    /// The SDK could not begin.
+    Start(Box<ServerInitializeError>),
+    /// A task of the server failed.
+    Defect(String),
+}
+
+impl fmt::Display for StdioError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Start(error) => write!(f, "MCP over stdio could not begin: {error}"),
+            Self::Defect(what) => write!(f, "MCP over stdio ended by a defect: {what}"),
+        }
+    }
+}
+
+impl std::error::Error for StdioError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Start(error) => Some(error.as_ref()),
+            Self::Defect(_) => None,
+        }
+    }
+}
+
+/// Serves until the input ends or `shutdown` is called for. Calls in progress are let end.
+pub async fn serve<R, W>(
+    server: McpServer,
+    stdin: R,
+    stdout: W,
+    shutdown: CancellationToken,
+) -> Result<(), StdioError>
+where
+    R: AsyncRead + Send + Unpin + 'static,
+    W: AsyncWrite + Send + Unpin + 'static,
+{
+    let transport = Stdio::new(stdin, stdout, limits::MCP_MESSAGE_BYTES);
+    // A child: the SDK cancels its token when it ends, and the caller's is the caller's.
+    let running = match server
+        .serve_with_ct(transport, shutdown.child_token())
+        .await
+    {
+        Ok(running) => running,
+        // The input ended before the first request, or shutdown came first.
+        Err(ServerInitializeError::ConnectionClosed(_) | ServerInitializeError::Cancelled) => {
+            return Ok(());
+        }
+        Err(error) => return Err(StdioError::Start(Box::new(error))),
+    };
+    match running.waiting().await {
+        Ok(QuitReason::JoinError(error)) | Err(error) => Err(StdioError::Defect(error.to_string())),
+        Ok(_) => Ok(()),
+    }
+}
+
+/// The transport.
+struct Stdio<R> {
+    lines: Lines<R>,
+    output: Option<Output>,
+    /// Answers to faulty lines that are not on their way yet.
+    faults: VecDeque<Vec<u8>>,
+    /// Whether a request has begun the session.
+    begun: bool,
+}
+
+impl<R: AsyncRead + Unpin> Stdio<R> {
+    fn new<W: AsyncWrite + Send + Unpin + 'static>(input: R, output: W, most: usize) -> Self {
+        Self {
+            lines: Lines::new(input, most),
+            output: Some(Output::start(output)),
+            faults: VecDeque::new(),
+            begun: false,
+        }
+    }
+
+    /// What the SDK is to see of a message. Before the session begins it takes requests alone and
+    /// ends at anything else.
+    fn admit(&mut self, message: ClientJsonRpcMessage) -> Option<ClientJsonRpcMessage> {
+        if self.begun {
+            return Some(message);
+        }
+        let ClientJsonRpcMessage::Request(request) = &message else {
+            tracing::debug!("a message before the first request is ignored");
+            return None;
+        };
+        // These two leave open which lifecycle the client chooses.
+        self.begun = !matches!(
+            request.request,
+            ClientRequest::PingRequest(_) | ClientRequest::DiscoverRequest(_)
+        );
+        Some(message)
+    }
+}
+
+impl<R: AsyncRead + Send + Unpin> Transport<RoleServer> for Stdio<R> {
+    type Error = io::Error;
+
+    fn send(
+        &mut self,
+        item: TxJsonRpcMessage<RoleServer>,
+    ) -> impl Future<Output = Result<(), Self::Error>> + Send + 'static {
+        let sending = self.output.as_ref().map(Output::sender);
+        async move {
+            let line = output::line(&item)?;
+            match sending {
+                Some(sending) => sending.send(line).await,
+                None => Err(output::closed()),
+            }
+        }
+    }
+
+    // Dropped and called again at any await: what has been read so far stays in `self`.
+    async fn receive(&mut self) -> Option<RxJsonRpcMessage<RoleServer>> {
+        loop {
+            let output = self.output.as_ref()?;
+            while let Some(fault) = self.faults.front() {
+                output.post(fault).await?;
+                self.faults.pop_front();
+            }
+            let read = tokio::select! {
+                read = self.lines.next() => read,
+                () = output.failed() => return None,
+            };
+            let understood = match read {
+                Read::Line(line) => understand(&line, false),
+                Read::Rest(line) => understand(&line, true),
+                Read::TooLong { scan, size } => too_long(&scan, size),
+                Read::End => return None,
+                Read::Failed(error) => {
+                    tracing::warn!(%error, "the input cannot be read");
+                    return None;
+                }
+            };
+            match understood {
+                Understood::Message(message) => {
+                    if let Some(message) = self.admit(*message) {
+                        return Some(message);
+                    }
+                }
+                Understood::Fault { id, error } => {
+                    self.faults.push_back(fault_line(id.as_ref(), &error));
+                }
+                Understood::Nothing => {}
+            }
+        }
+    }
+
+    async fn close(&mut self) -> Result<(), Self::Error> {
+        match self.output.take() {
+            Some(output) => output.finish().await,
+            None => Ok(()),
+        }
+    }
+}

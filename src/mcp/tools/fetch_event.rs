@@ -1,0 +1,138 @@
+//! One event with everything about it.
+
+use rmcp::model::Resource;
+
+use crate::domain::search::EventFilter;
+use crate::limits;
+use crate::mcp::args::Args;
+use crate::mcp::error::ToolError;
+use crate::mcp::payload::{outline, selected};
+use crate::mcp::render::{Obj, call, record};
+use crate::mcp::schema::{Kind, Param};
+use crate::mcp::tool::{Answer, Effect, ToolCx, ToolResult, ToolSpec};
+use crate::mcp::tools::INLINE_BYTES;
+use crate::registry::{EventView, SearchRequest};
+
+pub(crate) const TOOL: ToolSpec = ToolSpec {
+    name: "fetch_event",
+    title: "Fetch an event",
+    summary: "One event by id, with payload, digest, receiver and who recorded it",
+    description: "Use when you have an event id and need its payload or who recorded it. A payload above 6 KB is not \
+        carried: give select with JSON pointers for the parts you need. Known secret shapes are masked.",
+    toolset: "default",
+    effect: Effect::Reads,
+    params: &[
+        Param::text("id", "event id")
+            .required()
+            .alias(&["event_id", "event"]),
+        Param::new(
+            "select",
+            Kind::Texts,
+            "JSON pointers into the payload, e.g. /scan/critical, instead of all of it",
+        )
+        .alias(&["pointers"]),
+        Param::new("payload", Kind::Flag, "false leaves the payload out"),
+    ],
+    output: &[("event", "object"), ("next", "string")],
+    run: |cx, args| Box::pin(run(cx, args)),
+};
+
+async fn run(cx: ToolCx, mut args: Args) -> ToolResult {
+    let id = args.needed_text("id");
+    let pointers = args.texts("select");
+    let wanted = args.flag("payload").unwrap_or(true);
+    args.finish()?;
+    let mut view = cx.registry().fetch_event(&cx.principal, id.trim()).await?;
+    let payload = std::mem::take(&mut view.payload);
+    let head = head(&view);
+    if !pointers.is_empty() {
+        let shown = select(&cx, &view, &pointers).await?;
+        return Ok(Answer::record(
+            head.put("selected", shown).put("next", next(&view)).into(),
+        ));
+    }
+    if !wanted {
+        return Ok(Answer::record(head.put("next", next(&view)).into()));
+    }
+    if payload.len() <= INLINE_BYTES {
+        let (value, masked) = record::payload(&payload);
+        let fields = head
+            .always("payload", value)
+            .put("masked_secrets", (masked > 0).then_some(masked));
+        return Ok(Answer::record(fields.put("next", next(&view)).into()));
+    }
+    let size = payload.len();
+    let outline = tokio::task::spawn_blocking(move || outline(&payload))
+        .await
+        .unwrap_or_default();
+    let first = outline
+        .first()
+        .and_then(|part| part.get("at"))
+        .cloned()
+        .unwrap_or_default();
+    let next = call(
+        "fetch_event",
+        &[
+            ("id", view.event.id.to_string().into()),
+            ("select", vec![first].into()),
+        ],
+    );
+    let fields = head
+        .put(
+            "payload_omitted",
+            format!(
+                "{size} bytes; select parts of it, or read resource epr://events/{}",
+                view.event.id
+            ),
+        )
+        .put("payload_outline", outline)
+        .put("next", next);
+    Ok(Answer::record(fields.into()).link(Some(link(&view, size))))
+}
+
+/// Everything but the payload.
+fn head(view: &EventView) -> Obj {
+    let event = &view.event;
+    Obj::new()
+        .put("event", record::event(event))
+        .put("unit", event.unit.uri())
+        .put("receiver", record::receiver_name(&view.receiver))
+        .put("recorded_by", record::recorder(&event.recorded_by))
+        .put("payload_digest", event.payload_digest_text())
+        .put("payload_bytes", event.payload_size)
+}
+
+fn next(view: &EventView) -> String {
+    call("check_gate", &[("unit", view.event.unit.uri().into())])
+}
+
+/// The values at the pointers. The search reads payloads within the memory that all of them may
+/// take together.
+async fn select(cx: &ToolCx, view: &EventView, pointers: &[String]) -> Result<Obj, ToolError> {
+    let request = SearchRequest {
+        filter: EventFilter {
+            ids: vec![view.event.id],
+            ..EventFilter::default()
+        },
+        limit: 1,
+        select: pointers.to_vec(),
+        ..SearchRequest::default()
+    };
+    let found = cx.registry().search_events(&cx.principal, &request).await?;
+    let values = found
+        .hits
+        .into_iter()
+        .next()
+        .map(|hit| hit.selected)
+        .unwrap_or_default();
+    let each = limits::ANSWER_BYTES / pointers.len().max(1);
+    Ok(selected(pointers, values, each))
+}
+
+fn link(view: &EventView, size: usize) -> Resource {
+    let id = view.event.id;
+    Resource::new(format!("epr://events/{id}"), format!("event {id}"))
+        .with_description("The event with its payload")
+        .with_mime_type("application/json")
+        .with_size(size as u64)
+}

@@ -1,0 +1,339 @@
+//! Events by filter: a list or counts.
+
+use serde_json::{Map, Value};
+
+use crate::domain::id::looks_like_id;
+use crate::domain::json::pointer_is_valid;
+use crate::domain::search::{EventFilter, PointerEquals, TextMatch};
+use crate::domain::text::quoted;
+use crate::domain::unit::UnitQuery;
+use crate::domain::window::{self, Window};
+use crate::mcp::args::Args;
+use crate::mcp::error::ToolError;
+use crate::mcp::payload::selected;
+use crate::mcp::render::{Obj, call};
+use crate::mcp::schema::{Kind, Param, common};
+use crate::mcp::tool::{Answer, Effect, ToolCx, ToolResult, ToolSpec};
+use crate::mcp::tools::search_receivers::with_notes;
+use crate::mcp::tools::{Page, fitted, matches, page_size};
+use crate::registry::{EventHit, EventSearch, GroupBy, SearchRequest};
+
+/// Bytes of one selected value in a list.
+const SELECTED_BYTES: usize = 600;
+/// Counts in one answer.
+const COUNTS: usize = 100;
+
+pub(crate) const TOOL: ToolSpec = ToolSpec {
+    name: "search_events",
+    title: "Search events",
+    summary: "Events by unit, receiver, gate, outcome, time or payload values; list or counts, newest first",
+    description: "Use to list or count events, newest first (what failed since yesterday? what happened to this unit?). \
+        All filters must fit. Text filters take one value or several, exact or with a star at the end as prefix (web*). \
+        group_by counts instead of listing. Payloads are not shown: select picks parts of them, fetch_event shows one. \
+        Times are when events were recorded.",
+    toolset: "default",
+    effect: Effect::Reads,
+    params: &[
+        common::UNIT,
+        Param::new("name", Kind::Texts, ""),
+        Param::new("version", Kind::Texts, ""),
+        common::RELEASE,
+        common::PLATFORM,
+        common::PACKAGE,
+        Param::new("receiver", Kind::Texts, "ids, names or types").alias(&[
+            "receiver_id",
+            "receiver_ids",
+            "event_receiver_id",
+            "event_receiver_ids",
+        ]),
+        Param::new("type", Kind::Texts, "receiver types").alias(&["kind", "receiver_type"]),
+        Param::new(
+            "event_type",
+            Kind::Texts,
+            "CDEvents in any version, e.g. artifact.packaged",
+        ),
+        Param::text("group", "events of its receivers: id, name or type")
+            .alias(&["group_id", "gate"]),
+        Param::new("success", Kind::Flag, ""),
+        Param::text("since", "RFC 3339, date, or a span back: 90m, 24h, 7d")
+            .alias(&["from", "start"]),
+        Param::text("until", "same; a date includes its day").alias(&["to", "end"]),
+        Param::text("tz", "of dates, e.g. Europe/Berlin; default UTC").alias(&["timezone"]),
+        Param::new(
+            "payload",
+            Kind::Object,
+            "values at JSON pointers, e.g. {\"/scan/critical\": 0}",
+        ),
+        Param::new(
+            "select",
+            Kind::Texts,
+            "JSON pointers whose values to show, up to 10",
+        )
+        .alias(&["pointers"]),
+        Param::new(
+            "group_by",
+            Kind::Word(&["name", "receiver", "success", "day"]),
+            "count by this",
+        ),
+        common::LIMIT,
+        common::CURSOR,
+    ],
+    output: &[],
+    run: |cx, args| Box::pin(run(cx, args)),
+};
+
+/// The filters as they were given; things are looked up afterwards.
+struct Wanted {
+    filter: EventFilter,
+    unit: Option<String>,
+    receivers: Vec<String>,
+    group: Option<String>,
+    window: Window,
+}
+
+async fn run(cx: ToolCx, mut args: Args) -> ToolResult {
+    let wanted = wanted(&cx, &mut args);
+    let select = args.texts("select");
+    let group_by = args
+        .word("group_by", &["name", "receiver", "success", "day"])
+        .map(group_by);
+    let limit = page_size(&mut args);
+    let cursor = args.text("cursor");
+    let notes = args.finish()?;
+    let window = wanted.window;
+    let filter = resolve(&cx, wanted).await?;
+    let (cx, filter, cursor, select, notes) = (&cx, &filter, &cursor, &select, &notes);
+    fitted(limit, move |limit| async move {
+        let request = SearchRequest {
+            filter: filter.clone(),
+            limit,
+            cursor: cursor.clone(),
+            group_by,
+            select: select.clone(),
+            ..SearchRequest::default()
+        };
+        let found = cx.registry().search_events(&cx.principal, &request).await?;
+        Ok(page(found, select, window, notes.clone()))
+    })
+    .await
+}
+
+fn group_by(word: &str) -> GroupBy {
+    match word {
+        "receiver" => GroupBy::Receiver,
+        "success" => GroupBy::Success,
+        "day" => GroupBy::Day,
+        _ => GroupBy::Name,
+    }
+}
+
+fn wanted(cx: &ToolCx, args: &mut Args) -> Wanted {
+    let mut types = matches(args, "type");
+    types.extend(args.texts("event_type").iter().map(|text| event_type(text)));
+    let (since, until, tz) = (args.text("since"), args.text("until"), args.text("tz"));
+    let window = window::parse(
+        since.as_deref(),
+        until.as_deref(),
+        tz.as_deref(),
+        cx.registry().now(),
+    );
+    let window = window.unwrap_or_else(|refusal| {
+        args.fault(refusal.to_string().trim_end_matches('.'));
+        Window::default()
+    });
+    let payload = args.object("payload").unwrap_or_default();
+    Wanted {
+        filter: EventFilter {
+            name: matches(args, "name"),
+            version: matches(args, "version"),
+            release: matches(args, "release"),
+            platform_id: matches(args, "platform_id"),
+            package: matches(args, "package"),
+            types,
+            success: args.flag("success"),
+            from: window.from,
+            to: window.to,
+            payload: pointers(args, payload),
+            ..EventFilter::default()
+        },
+        unit: args.text("unit"),
+        receivers: args.texts("receiver"),
+        group: args.text("group"),
+        window,
+    }
+}
+
+/// `artifact.packaged` stands for every version of that CDEvents type.
+fn event_type(text: &str) -> TextMatch {
+    let text = text.trim_end_matches('*').trim_end_matches('.');
+    match text.strip_prefix("dev.cdevents.") {
+        Some(rest) if rest.matches('.').count() > 1 => TextMatch::Exact(text.to_owned()),
+        Some(rest) => TextMatch::Prefix(format!("dev.cdevents.{rest}.")),
+        None => TextMatch::Prefix(format!("dev.cdevents.{text}.")),
+    }
+}
+
+fn pointers(args: &mut Args, payload: Map<String, Value>) -> Vec<PointerEquals> {
+    let mut out = Vec::with_capacity(payload.len());
+    for (key, value) in payload {
+        // A plain member name can only mean the pointer to it.
+        let pointer = if key.is_empty() || key.starts_with('/') {
+            key
+        } else {
+            format!("/{key}")
+        };
+        if pointer_is_valid(&pointer) {
+            out.push(PointerEquals { pointer, value });
+        } else {
+            args.fault(format!(
+                "payload names {}, which is no JSON pointer",
+                quoted(&pointer)
+            ));
+        }
+    }
+    out
+}
+
+/// Looks up what was named: the unit, the receivers, the group.
+async fn resolve(cx: &ToolCx, wanted: Wanted) -> Result<EventFilter, ToolError> {
+    let (registry, principal) = (cx.registry(), &cx.principal);
+    let mut filter = wanted.filter;
+    if let Some(unit) = wanted.unit {
+        if !unit.contains('/') && !looks_like_id(&unit) {
+            // A bare name: all of its units, where other tools need one.
+            filter.name.push(TextMatch::parse(&unit));
+            return rest(cx, filter, wanted.receivers, wanted.group).await;
+        }
+        let query = UnitQuery {
+            unit: Some(unit),
+            ..UnitQuery::default()
+        };
+        filter.unit = Some(registry.find_unit(principal, &query).await?);
+    }
+    rest(cx, filter, wanted.receivers, wanted.group).await
+}
+
+async fn rest(
+    cx: &ToolCx,
+    mut filter: EventFilter,
+    receivers: Vec<String>,
+    group: Option<String>,
+) -> Result<EventFilter, ToolError> {
+    let (registry, principal) = (cx.registry(), &cx.principal);
+    for what in &receivers {
+        filter
+            .receiver_ids
+            .push(registry.find_receiver(principal, what).await?.id);
+    }
+    if let Some(what) = &group {
+        filter.group = Some(registry.find_group(principal, what).await?.id);
+    }
+    Ok(filter)
+}
+
+fn page(found: EventSearch, select: &[String], window: Window, mut notes: Vec<String>) -> Page {
+    let total = found.total.map(|total| {
+        Obj::new().put(
+            if total.exact { "exactly" } else { "at_least" },
+            total.count,
+        )
+    });
+    let mut fields = Obj::new();
+    let first = found.hits.first().map(|hit| hit.event.id.to_string());
+    let rows = if let Some(groups) = found.groups {
+        let all = groups.len();
+        let counts: Vec<Value> = groups
+            .into_iter()
+            .take(COUNTS)
+            .map(|(value, count)| Obj::new().put("value", value).put("count", count).into())
+            .collect();
+        fields = fields.always("counts", counts);
+        if all > COUNTS {
+            notes.push(format!(
+                "the {COUNTS} greatest of {all} counts; narrow the search to see others"
+            ));
+        }
+        if found.next_cursor.is_some() {
+            notes.push("counted over the newest events only; narrow since to count all".to_owned());
+        }
+        // Counts are not cut by asking for fewer rows.
+        1
+    } else {
+        let rows: Vec<Value> = found.hits.into_iter().map(|hit| row(hit, select)).collect();
+        let count = rows.len();
+        fields = fields.always("events", rows);
+        count
+    };
+    let mut about = Obj::new();
+    if let Some(from) = window.from {
+        about = about.show("from", from);
+    }
+    if let Some(to) = window.to {
+        about = about.show("to", to);
+    }
+    let next = match (&found.next_cursor, first) {
+        (Some(_), _) => "repeat with cursor for older ones".to_owned(),
+        (None, Some(id)) => call("fetch_event", &[("id", id.into())]),
+        (None, None) => String::new(),
+    };
+    let value: Value = fields
+        .put("total", total.map_or(Value::Null, Value::from))
+        .put("scanned", found.scanned)
+        .put("recorded", about)
+        .put("next_cursor", found.next_cursor)
+        .put("next", next)
+        .into();
+    Page {
+        rows,
+        bytes: value.to_string().len(),
+        finish: Box::new(move |note| {
+            notes.extend(note);
+            Answer::record(with_notes(value, &notes))
+        }),
+    }
+}
+
+/// One event in a list: what tells it apart, and who can be asked for more.
+fn row(hit: EventHit, select: &[String]) -> Value {
+    let (event, receiver) = (&hit.event, &hit.receiver);
+    let mut fields = Obj::new()
+        .show("id", event.id)
+        .put("name", event.unit.name.as_str())
+        .put("version", event.unit.version.as_str())
+        .put("release", event.unit.release.as_str())
+        .put("platform_id", event.unit.platform_id.as_str())
+        .put("package", event.unit.package.as_str())
+        .put("success", event.success)
+        .put("type", receiver.kind.as_str())
+        .show("event_receiver_id", event.receiver_id)
+        .put("description", event.description.as_str())
+        .show("created_at", event.created_at);
+    if !select.is_empty() {
+        fields = fields.put("selected", selected(select, hit.selected, SELECTED_BYTES));
+    }
+    fields.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_type_stands_for_all_its_versions() {
+        let prefix = |text: &str| TextMatch::Prefix(text.to_owned());
+        assert_eq!(
+            event_type("artifact.packaged"),
+            prefix("dev.cdevents.artifact.packaged.")
+        );
+        assert_eq!(
+            event_type("dev.cdevents.artifact.packaged"),
+            prefix("dev.cdevents.artifact.packaged.")
+        );
+        assert_eq!(event_type("artifact.*"), prefix("dev.cdevents.artifact."));
+        let versioned = "dev.cdevents.artifact.packaged.0.2.0";
+        assert_eq!(
+            event_type(versioned),
+            TextMatch::Exact(versioned.to_owned())
+        );
+    }
+}

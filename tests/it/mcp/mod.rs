@@ -1,0 +1,10 @@
+//! The server as a client meets it: the real binary, over stdio.
+
+mod bad_input;
+mod client;
+mod hostile;
+mod kill;
+mod protocol;
+mod snapshots;
+mod storage;
+mod workshop;
