@@ -38,9 +38,16 @@ const SHOWN_CHARS: usize = 1_200;
 
 pub(super) async fn run(options: Options, args: DemoArgs) -> anyhow::Result<ExitCode> {
     let (clock, ids) = setup::clock_and_ids();
-    let folder = tempfile::Builder::new().prefix("epr-mcp-demo-").tempdir().context("no temporary folder")?;
+    let folder = tempfile::Builder::new()
+        .prefix("epr-mcp-demo-")
+        .tempdir()
+        .context("no temporary folder")?;
     let path = folder.path().join("epr.db");
-    let opener = Arc::new(DemoOpener { path: path.clone(), ids: ids.clone(), play: None });
+    let opener = Arc::new(DemoOpener {
+        path: path.clone(),
+        ids: ids.clone(),
+        play: None,
+    });
     let registry = setup::registry(&options, opener, clock, ids).await?;
     say(
         "A delivery pipeline, as an assistant works with it over MCP. Lines with > are the tool calls; below each \
@@ -49,11 +56,18 @@ pub(super) async fn run(options: Options, args: DemoArgs) -> anyhow::Result<Exit
     let steps = play(registry.clone(), &mut |step, reply| show(step, reply)).await;
     registry.close().await;
     let steps = steps?;
-    let command = std::env::current_exe().ok().map_or_else(|| "epr-mcp".to_owned(), |exe| exe.display().to_string());
-    say(format!("\n{steps} calls, every one over MCP. To talk to your own registry, give your client this configuration:\n"));
+    let command = std::env::current_exe()
+        .ok()
+        .map_or_else(|| "epr-mcp".to_owned(), |exe| exe.display().to_string());
+    say(format!(
+        "\n{steps} calls, every one over MCP. To talk to your own registry, give your client this configuration:\n"
+    ));
     if args.keep {
         let kept = folder.keep().join("epr.db");
-        say(client_config::json(&command, &["stdio", "--db", &kept.display().to_string()]));
+        say(client_config::json(
+            &command,
+            &["stdio", "--db", &kept.display().to_string()],
+        ));
         say(format!("\nThe demo's database is kept: {}", kept.display()));
     } else {
         say(client_config::json(&command, &["stdio"]));
@@ -64,8 +78,15 @@ pub(super) async fn run(options: Options, args: DemoArgs) -> anyhow::Result<Exit
 
 /// Plays every step; gives their number. A step that does not end as it should is an error: the
 /// demo never shows what does not work.
-async fn play(registry: Registry, each: &mut (dyn FnMut(&Step, &Reply) + Send)) -> anyhow::Result<usize> {
-    let options = McpOptions { principal_name: "ci-payments".to_owned(), surface: "demo", ..McpOptions::default() };
+async fn play(
+    registry: Registry,
+    each: &mut (dyn FnMut(&Step, &Reply) + Send),
+) -> anyhow::Result<usize> {
+    let options = McpOptions {
+        principal_name: "ci-payments".to_owned(),
+        surface: "demo",
+        ..McpOptions::default()
+    };
     let mut client = Client::connect(McpServer::new(registry, options)).await?;
     for step in STEPS {
         let arguments: Value = serde_json::from_str(step.arguments)
@@ -85,7 +106,14 @@ async fn play(registry: Registry, each: &mut (dyn FnMut(&Step, &Reply) + Send)) 
 
 fn show(step: &Step, reply: &Reply) {
     say(format!("── {}", step.title));
-    say(format!("> {} {}", step.tool, step.arguments.split_whitespace().collect::<Vec<_>>().join(" ")));
+    say(format!(
+        "> {} {}",
+        step.tool,
+        step.arguments
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ")
+    ));
     let lines: Vec<&str> = reply.text.lines().collect();
     for line in lines.iter().take(SHOWN_LINES) {
         let short: String = line.chars().take(SHOWN_CHARS).collect();
@@ -108,12 +136,22 @@ pub(super) struct ThrowAway {
 impl ThrowAway {
     pub(super) async fn new(options: &Options) -> anyhow::Result<Self> {
         let (clock, ids) = setup::clock_and_ids();
-        let folder = tempfile::Builder::new().prefix("epr-mcp-demo-").tempdir().context("no temporary folder")?;
+        let folder = tempfile::Builder::new()
+            .prefix("epr-mcp-demo-")
+            .tempdir()
+            .context("no temporary folder")?;
         let path: PathBuf = folder.path().join("epr.db");
         let play = Some((options.clone(), clock.clone()));
-        let opener = Arc::new(DemoOpener { path, ids: ids.clone(), play });
+        let opener = Arc::new(DemoOpener {
+            path,
+            ids: ids.clone(),
+            play,
+        });
         let registry = setup::registry(options, opener, clock, ids).await?;
-        Ok(Self { registry, _folder: folder })
+        Ok(Self {
+            registry,
+            _folder: folder,
+        })
     }
 }
 
@@ -128,14 +166,25 @@ struct DemoOpener {
 #[async_trait]
 impl Opener for DemoOpener {
     async fn open(&self) -> Result<Arc<dyn Store>, StoreError> {
-        let options = SqliteOptions { throw_away: true, ..SqliteOptions::new(&self.path) };
+        let options = SqliteOptions {
+            throw_away: true,
+            ..SqliteOptions::new(&self.path)
+        };
         if let Some((settings, clock)) = &self.play {
             let failed = |error: anyhow::Error| {
-                StoreError::unavailable(format!("the demo could not be played: {error:#}"), "Look into the log.")
+                StoreError::unavailable(
+                    format!("the demo could not be played: {error:#}"),
+                    "Look into the log.",
+                )
             };
-            let opener = Arc::new(Self { path: self.path.clone(), ids: self.ids.clone(), play: None });
-            let registry =
-                setup::registry(settings, opener, clock.clone(), self.ids.clone()).await.map_err(failed)?;
+            let opener = Arc::new(Self {
+                path: self.path.clone(),
+                ids: self.ids.clone(),
+                play: None,
+            });
+            let registry = setup::registry(settings, opener, clock.clone(), self.ids.clone())
+                .await
+                .map_err(failed)?;
             let played = play(registry.clone(), &mut |_, _| {}).await;
             registry.close().await;
             played.map_err(failed)?;

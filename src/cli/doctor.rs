@@ -18,8 +18,15 @@ pub(super) struct DoctorArgs {
 
 pub(super) async fn run(options: &Options, args: &DoctorArgs) -> anyhow::Result<ExitCode> {
     let mut report = Report { faults: 0 };
-    report.tell("version", &format!("{} ({})", env!("CARGO_PKG_VERSION"), std::env::consts::OS));
-    let source = if options.db.is_some() { "--db, EPR_DB or the settings file" } else { "default" };
+    report.tell(
+        "version",
+        &format!("{} ({})", env!("CARGO_PKG_VERSION"), std::env::consts::OS),
+    );
+    let source = if options.db.is_some() {
+        "--db, EPR_DB or the settings file"
+    } else {
+        "default"
+    };
     match options.config.as_deref() {
         Some(path) => report.tell("settings file", &path.display().to_string()),
         None => report.tell("settings file", "none (--config, EPR_CONFIG)"),
@@ -44,10 +51,20 @@ pub(super) async fn run(options: &Options, args: &DoctorArgs) -> anyhow::Result<
     Ok(report.end())
 }
 
-async fn database(registry: &Registry, args: &DoctorArgs, report: &mut Report) -> Result<(), Error> {
+async fn database(
+    registry: &Registry,
+    args: &DoctorArgs,
+    report: &mut Report,
+) -> Result<(), Error> {
     let store = registry.store().await?;
     let info = store.info().clone();
-    report.tell("engine", &format!("{} {}, schema {}", info.engine, info.engine_version, info.schema_version));
+    report.tell(
+        "engine",
+        &format!(
+            "{} {}, schema {}",
+            info.engine, info.engine_version, info.schema_version
+        ),
+    );
     if let Some(why) = &info.ephemeral {
         report.warn("ephemeral", why);
     }
@@ -87,14 +104,22 @@ async fn shared_types(registry: &Registry, report: &mut Report) -> Result<(), Er
     let store = registry.store().await?;
     let mut after = None;
     loop {
-        let page = store.find_groups(&DefinitionFilter::default(), after, crate::limits::PAGE_MAX).await?;
+        let page = store
+            .find_groups(&DefinitionFilter::default(), after, crate::limits::PAGE_MAX)
+            .await?;
         for group in &page.rows {
             let types = vec![TextMatch::Exact(group.kind.clone())];
-            let filter = DefinitionFilter { types, ..DefinitionFilter::default() };
+            let filter = DefinitionFilter {
+                types,
+                ..DefinitionFilter::default()
+            };
             if let Some(receiver) = store.find_receivers(&filter, None, 1).await?.rows.first() {
                 report.warn(
                     "shared type",
-                    &format!("group {} and receiver {} have the same type", group.id, receiver.id),
+                    &format!(
+                        "group {} and receiver {} have the same type",
+                        group.id, receiver.id
+                    ),
                 );
             }
         }
@@ -130,6 +155,10 @@ impl Report {
     }
 
     fn end(self) -> ExitCode {
-        if self.faults == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) }
+        if self.faults == 0 {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::from(1)
+        }
     }
 }

@@ -42,16 +42,36 @@ fn configuration(mut command: clap::Command) -> anyhow::Result<String> {
          beats the defaults. This page is made by `make generate`.\n",
     );
     let own = command.clone();
-    let stdio = command.find_subcommand("stdio").cloned().unwrap_or_default();
-    let shared: Vec<String> = own.get_arguments().filter(|a| a.is_global_set()).map(|a| a.get_id().to_string()).collect();
+    let stdio = command
+        .find_subcommand("stdio")
+        .cloned()
+        .unwrap_or_default();
+    let shared: Vec<String> = own
+        .get_arguments()
+        .filter(|a| a.is_global_set())
+        .map(|a| a.get_id().to_string())
+        .collect();
     out.push_str("\n## Every command\n\nThese may stand in the settings file.\n\n");
     table(&mut out, own.get_arguments().filter(|a| a.is_global_set()))?;
     out.push_str("\n## `epr-mcp stdio`, and `epr-mcp` alone\n\n");
-    table(&mut out, stdio.get_arguments().filter(|a| !shared.contains(&a.get_id().to_string())))?;
+    table(
+        &mut out,
+        stdio
+            .get_arguments()
+            .filter(|a| !shared.contains(&a.get_id().to_string())),
+    )?;
     for name in ["demo", "migrate", "doctor"] {
         if let Some(sub) = command.find_subcommand(name) {
-            write!(out, "\n## `epr-mcp {name}`\n\n{}.\n\n", sub.get_about().map(ToString::to_string).unwrap_or_default())?;
-            table(&mut out, sub.get_arguments().filter(|a| !shared.contains(&a.get_id().to_string())))?;
+            write!(
+                out,
+                "\n## `epr-mcp {name}`\n\n{}.\n\n",
+                sub.get_about().map(ToString::to_string).unwrap_or_default()
+            )?;
+            table(
+                &mut out,
+                sub.get_arguments()
+                    .filter(|a| !shared.contains(&a.get_id().to_string())),
+            )?;
         }
     }
     Ok(out)
@@ -60,21 +80,43 @@ fn configuration(mut command: clap::Command) -> anyhow::Result<String> {
 fn table<'a>(out: &mut String, arguments: impl Iterator<Item = &'a clap::Arg>) -> std::fmt::Result {
     out.push_str("| flag | environment | what it does |\n|---|---|---|\n");
     for argument in arguments {
-        let Some(long) = argument.get_long() else { continue };
+        let Some(long) = argument.get_long() else {
+            continue;
+        };
         if argument.is_hide_set() || matches!(long, "help" | "version") {
             continue;
         }
         let value = match argument.get_possible_values() {
-            values if argument.get_action().takes_values() && !values.is_empty() && long != "read-only" => {
-                format!(" {}", values.iter().map(|v| v.get_name().to_owned()).collect::<Vec<_>>().join("\\|"))
+            values
+                if argument.get_action().takes_values()
+                    && !values.is_empty()
+                    && long != "read-only" =>
+            {
+                format!(
+                    " {}",
+                    values
+                        .iter()
+                        .map(|v| v.get_name().to_owned())
+                        .collect::<Vec<_>>()
+                        .join("\\|")
+                )
             }
-            _ if argument.get_action().takes_values() && long != "read-only" => {
-                argument.get_value_names().and_then(|names| names.first()).map(|n| format!(" {n}")).unwrap_or_default()
-            }
+            _ if argument.get_action().takes_values() && long != "read-only" => argument
+                .get_value_names()
+                .and_then(|names| names.first())
+                .map(|n| format!(" {n}"))
+                .unwrap_or_default(),
             _ => String::new(),
         };
-        let env = argument.get_env().map(|env| format!("`{}`", env.to_string_lossy())).unwrap_or_default();
-        let help = argument.get_help().map(ToString::to_string).unwrap_or_default().replace('\n', " ");
+        let env = argument
+            .get_env()
+            .map(|env| format!("`{}`", env.to_string_lossy()))
+            .unwrap_or_default();
+        let help = argument
+            .get_help()
+            .map(ToString::to_string)
+            .unwrap_or_default()
+            .replace('\n', " ");
         writeln!(out, "| `--{long}{value}` | {env} | {help} |")?;
     }
     Ok(())

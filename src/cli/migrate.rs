@@ -26,9 +26,17 @@ pub(super) async fn run(options: &Options, args: &MigrateArgs) -> anyhow::Result
         let up_to_date = before >= own;
         say(format!(
             "{path}: schema {before}; this version is built for {own}. {}",
-            if up_to_date { "Nothing to do." } else { "Run `epr-mcp migrate`." }
+            if up_to_date {
+                "Nothing to do."
+            } else {
+                "Run `epr-mcp migrate`."
+            }
         ));
-        return Ok(if up_to_date { ExitCode::SUCCESS } else { ExitCode::from(1) });
+        return Ok(if up_to_date {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::from(1)
+        });
     }
     let (_, ids) = setup::clock_and_ids();
     let store = open(&sqlite, ids.as_ref()).await?;

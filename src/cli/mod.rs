@@ -1,6 +1,10 @@
 //! The commands of the binary, one file each.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "commands talk to people on a terminal")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "commands talk to people on a terminal"
+)]
 
 mod demo;
 mod doctor;
@@ -25,7 +29,12 @@ const SHUTDOWN: Duration = Duration::from_secs(2);
 ///
 /// Without a command it serves MCP over stdio, which is what an MCP client starts.
 #[derive(Debug, Parser)]
-#[command(name = "epr-mcp", version, max_term_width = 100, subcommand_negates_reqs = true)]
+#[command(
+    name = "epr-mcp",
+    version,
+    max_term_width = 100,
+    subcommand_negates_reqs = true
+)]
 struct Cli {
     #[command(flatten)]
     options: Options,
@@ -65,12 +74,18 @@ pub fn main() -> ExitCode {
 fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let options = cli.options.with_file()?;
     let filter = options.log.as_deref().unwrap_or("warn");
-    telemetry::init(filter, options.log_format.unwrap_or(LogFormat::Text)).map_err(anyhow::Error::msg)?;
-    let command = cli.command.unwrap_or_else(|| Command::Stdio(Box::new(cli.stdio)));
+    telemetry::init(filter, options.log_format.unwrap_or(LogFormat::Text))
+        .map_err(anyhow::Error::msg)?;
+    let command = cli
+        .command
+        .unwrap_or_else(|| Command::Stdio(Box::new(cli.stdio)));
     if let Command::Generate(args) = command {
         return generate::run(&args, Cli::command());
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
     let result = runtime.block_on(async {
         match command {
             Command::Stdio(args) => stdio::run(options, *args).await,

@@ -49,7 +49,10 @@ pub(super) fn sqlite_options(options: &Options) -> anyhow::Result<SqliteOptions>
 
 /// The machine's clock and ids of its time.
 pub(super) fn clock_and_ids() -> (Arc<dyn Clock>, Arc<dyn IdSource>) {
-    (Arc::new(SystemClock), Arc::new(UlidSource::new(SystemClock)))
+    (
+        Arc::new(SystemClock),
+        Arc::new(UlidSource::new(SystemClock)),
+    )
 }
 
 /// A registry over an opener, with the configured schema documents.
@@ -60,25 +63,39 @@ pub(super) async fn registry(
     ids: Arc<dyn IdSource>,
 ) -> anyhow::Result<Registry> {
     let documents = documents(options.schema_dir.as_deref()).await?;
-    Ok(Registry::new(Parts { opener, clock, ids, documents, announce: false }))
+    Ok(Registry::new(Parts {
+        opener,
+        clock,
+        ids,
+        documents,
+        announce: false,
+    }))
 }
 
 /// The registry of the settings.
 pub(super) async fn configured(options: &Options) -> anyhow::Result<Registry> {
     let (clock, ids) = clock_and_ids();
-    let opener = Arc::new(SqliteOpener { options: sqlite_options(options)?, ids: ids.clone() });
+    let opener = Arc::new(SqliteOpener {
+        options: sqlite_options(options)?,
+        ids: ids.clone(),
+    });
     registry(options, opener, clock, ids).await
 }
 
 /// The built-in documents and those of `--schema-dir`.
 async fn documents(folder: Option<&Path>) -> anyhow::Result<Documents> {
     let mut documents = Documents::built_in();
-    let Some(folder) = folder else { return Ok(documents) };
+    let Some(folder) = folder else {
+        return Ok(documents);
+    };
     let mut pending = vec![folder.to_path_buf()];
     while let Some(folder) = pending.pop() {
-        let mut entries = tokio::fs::read_dir(&folder)
-            .await
-            .with_context(|| format!("--schema-dir: the folder {} cannot be read", folder.display()))?;
+        let mut entries = tokio::fs::read_dir(&folder).await.with_context(|| {
+            format!(
+                "--schema-dir: the folder {} cannot be read",
+                folder.display()
+            )
+        })?;
         while let Some(entry) = entries.next_entry().await? {
             let kind = entry.file_type().await?;
             if kind.is_dir() {
@@ -92,10 +109,24 @@ async fn documents(folder: Option<&Path>) -> anyhow::Result<Documents> {
 }
 
 async fn insert(documents: &mut Documents, path: PathBuf) -> anyhow::Result<()> {
-    let context = || format!("--schema-dir: the document {} cannot be used", path.display());
-    let size = tokio::fs::metadata(&path).await.with_context(context)?.len();
-    anyhow::ensure!(size <= limits::SCHEMA_BYTES as u64, "{}: it has {size} bytes", context());
-    let text = tokio::fs::read_to_string(&path).await.with_context(context)?;
+    let context = || {
+        format!(
+            "--schema-dir: the document {} cannot be used",
+            path.display()
+        )
+    };
+    let size = tokio::fs::metadata(&path)
+        .await
+        .with_context(context)?
+        .len();
+    anyhow::ensure!(
+        size <= limits::SCHEMA_BYTES as u64,
+        "{}: it has {size} bytes",
+        context()
+    );
+    let text = tokio::fs::read_to_string(&path)
+        .await
+        .with_context(context)?;
     let id = documents.insert(&text).with_context(context)?;
     tracing::debug!(%id, path = %path.display(), "schema document {id}");
     Ok(())
@@ -103,6 +134,13 @@ async fn insert(documents: &mut Documents, path: PathBuf) -> anyhow::Result<()> 
 
 /// The name that stands beside what a local user records.
 pub(super) fn local_name(given: Option<String>) -> String {
-    let from = |name| std::env::var(name).ok().filter(|value: &String| !value.trim().is_empty());
-    given.or_else(|| from("USER")).or_else(|| from("USERNAME")).unwrap_or_else(|| "local".to_owned())
+    let from = |name| {
+        std::env::var(name)
+            .ok()
+            .filter(|value: &String| !value.trim().is_empty())
+    };
+    given
+        .or_else(|| from("USER"))
+        .or_else(|| from("USERNAME"))
+        .unwrap_or_else(|| "local".to_owned())
 }

@@ -13,8 +13,14 @@ use crate::mcp::{McpOptions, McpServer, ToolChoice, ToolSelection};
 /// Environment variables of other versions and programs that this one does not act on: each is
 /// said aloud, because silence would look like agreement.
 pub(super) const FOREIGN_VARIABLES: [(&str, &str); 2] = [
-    ("EPR_URL", "names a server to talk to, but this version only serves a local database"),
-    ("EPR_BROKERS", "names Kafka brokers, but this version keeps its messages in the registry's log only"),
+    (
+        "EPR_URL",
+        "names a server to talk to, but this version only serves a local database",
+    ),
+    (
+        "EPR_BROKERS",
+        "names Kafka brokers, but this version keeps its messages in the registry's log only",
+    ),
 ];
 
 /// Flags of `stdio`.
@@ -26,19 +32,42 @@ pub(super) struct StdioArgs {
     read_only: bool,
 
     /// Offer exactly these tools
-    #[arg(long, env = "EPR_TOOLS", value_name = "NAME,…", value_delimiter = ',', help_heading = "Tools")]
+    #[arg(
+        long,
+        env = "EPR_TOOLS",
+        value_name = "NAME,…",
+        value_delimiter = ',',
+        help_heading = "Tools"
+    )]
     tools: Vec<String>,
 
     /// Do not offer these tools
-    #[arg(long, env = "EPR_EXCLUDE_TOOLS", value_name = "NAME,…", value_delimiter = ',', help_heading = "Tools")]
+    #[arg(
+        long,
+        env = "EPR_EXCLUDE_TOOLS",
+        value_name = "NAME,…",
+        value_delimiter = ',',
+        help_heading = "Tools"
+    )]
     exclude_tools: Vec<String>,
 
     /// Offer the tools of these sets: default, all
-    #[arg(long, env = "EPR_TOOLSETS", value_name = "NAME,…", value_delimiter = ',', help_heading = "Tools")]
+    #[arg(
+        long,
+        env = "EPR_TOOLSETS",
+        value_name = "NAME,…",
+        value_delimiter = ',',
+        help_heading = "Tools"
+    )]
     toolsets: Vec<String>,
 
     /// Let create_event read a payload from a file inside this folder
-    #[arg(long, env = "EPR_ALLOW_FILES", value_name = "DIR", help_heading = "Tools")]
+    #[arg(
+        long,
+        env = "EPR_ALLOW_FILES",
+        value_name = "DIR",
+        help_heading = "Tools"
+    )]
     allow_files: Option<PathBuf>,
 
     /// The name that stands beside what is recorded here. Default: the user's login name
@@ -55,7 +84,11 @@ pub(super) struct StdioArgs {
 }
 
 pub(super) async fn run(options: Options, args: StdioArgs) -> anyhow::Result<ExitCode> {
-    let url = args.url.clone().or_else(|| std::env::var("EPR_URL").ok()).filter(|url| !url.trim().is_empty());
+    let url = args
+        .url
+        .clone()
+        .or_else(|| std::env::var("EPR_URL").ok())
+        .filter(|url| !url.trim().is_empty());
     if let Some(url) = url {
         anyhow::bail!(
             "EPR_URL (--url) asks to talk to the server {url}, which this version cannot: it only serves a local \
@@ -63,7 +96,9 @@ pub(super) async fn run(options: Options, args: StdioArgs) -> anyhow::Result<Exi
         );
     }
     if std::env::var_os("EPR_BROKERS").is_some_and(|value| !value.is_empty()) {
-        tracing::warn!("EPR_BROKERS is set, but this version publishes nothing: messages stay in the registry's log");
+        tracing::warn!(
+            "EPR_BROKERS is set, but this version publishes nothing: messages stay in the registry's log"
+        );
     }
     let selection = ToolSelection::new(&ToolChoice {
         tools: args.tools,
@@ -72,7 +107,11 @@ pub(super) async fn run(options: Options, args: StdioArgs) -> anyhow::Result<Exi
         read_only: args.read_only,
     })
     .map_err(anyhow::Error::msg)?;
-    let throw_away = if args.demo { Some(demo::ThrowAway::new(&options).await?) } else { None };
+    let throw_away = if args.demo {
+        Some(demo::ThrowAway::new(&options).await?)
+    } else {
+        None
+    };
     let registry = match &throw_away {
         Some(demo) => demo.registry.clone(),
         None => setup::configured(&options).await?,
@@ -80,7 +119,10 @@ pub(super) async fn run(options: Options, args: StdioArgs) -> anyhow::Result<Exi
     let allow_files = match args.allow_files {
         Some(folder) => {
             let folder = tokio::fs::canonicalize(&folder).await.map_err(|error| {
-                anyhow::anyhow!("--allow-files: the folder {} cannot be used: {error}", folder.display())
+                anyhow::anyhow!(
+                    "--allow-files: the folder {} cannot be used: {error}",
+                    folder.display()
+                )
             })?;
             Some(folder)
         }
@@ -133,8 +175,10 @@ async fn on_signal(shutdown: CancellationToken) {
 #[cfg(unix)]
 async fn wait_for_signal() {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+    ) else {
         return std::future::pending().await;
     };
     tokio::select! {
@@ -149,4 +193,3 @@ async fn wait_for_signal() {
         std::future::pending::<()>().await;
     }
 }
-

@@ -14,31 +14,67 @@ use serde::Deserialize;
 #[serde(default, deny_unknown_fields)]
 pub struct Options {
     /// The database: a file path or sqlite://PATH. Default: epr.db in the platform's data folder
-    #[arg(long, global = true, env = "EPR_DB", value_name = "PATH", help_heading = "Database")]
+    #[arg(
+        long,
+        global = true,
+        env = "EPR_DB",
+        value_name = "PATH",
+        help_heading = "Database"
+    )]
     pub db: Option<String>,
 
     /// What an acknowledged event survives: a power cut (full), or only the end of the process
     /// (normal, faster). Default: full
-    #[arg(long, global = true, env = "EPR_SQLITE_SYNCHRONOUS", value_enum, help_heading = "Database")]
+    #[arg(
+        long,
+        global = true,
+        env = "EPR_SQLITE_SYNCHRONOUS",
+        value_enum,
+        help_heading = "Database"
+    )]
     pub sqlite_synchronous: Option<Synchronous>,
 
     /// How SQLite keeps transactions: a write-ahead log (wal), a rollback journal (rollback), or
     /// whichever the file system allows (auto). Default: auto
-    #[arg(long, global = true, env = "EPR_SQLITE_JOURNAL", value_enum, help_heading = "Database")]
+    #[arg(
+        long,
+        global = true,
+        env = "EPR_SQLITE_JOURNAL",
+        value_enum,
+        help_heading = "Database"
+    )]
     pub sqlite_journal: Option<JournalMode>,
 
     /// A folder of JSON Schema documents that the $refs of receivers' schemas may name by $id; read
     /// once at the start, symbolic links are not followed
-    #[arg(long, global = true, env = "EPR_SCHEMA_DIR", value_name = "DIR", help_heading = "Database")]
+    #[arg(
+        long,
+        global = true,
+        env = "EPR_SCHEMA_DIR",
+        value_name = "DIR",
+        help_heading = "Database"
+    )]
     pub schema_dir: Option<PathBuf>,
 
     /// Log messages of this level and above, to stderr: error, warn, info, debug, trace, or a
     /// filter such as epr_mcp=debug. Default: warn
-    #[arg(long, global = true, env = "EPR_LOG", value_name = "LEVEL", help_heading = "Logging")]
+    #[arg(
+        long,
+        global = true,
+        env = "EPR_LOG",
+        value_name = "LEVEL",
+        help_heading = "Logging"
+    )]
     pub log: Option<String>,
 
     /// The form of log lines. Default: text
-    #[arg(long, global = true, env = "EPR_LOG_FORMAT", value_enum, help_heading = "Logging")]
+    #[arg(
+        long,
+        global = true,
+        env = "EPR_LOG_FORMAT",
+        value_enum,
+        help_heading = "Logging"
+    )]
     pub log_format: Option<LogFormat>,
 
     /// A TOML file with settings, named as the flags with _ for -
@@ -110,11 +146,17 @@ impl Options {
     /// Fills what neither flags nor environment say from the settings file.
     #[expect(clippy::disallowed_methods, reason = "runs before the runtime does")]
     pub fn with_file(self) -> Result<Self, ConfigError> {
-        let Some(path) = self.config.clone() else { return Ok(self) };
-        let text = std::fs::read_to_string(&path)
-            .map_err(|source| ConfigError::Unreadable { path: path.clone(), source })?;
-        let file: Self =
-            toml::from_str(&text).map_err(|source| ConfigError::Invalid { path, source: Box::new(source) })?;
+        let Some(path) = self.config.clone() else {
+            return Ok(self);
+        };
+        let text = std::fs::read_to_string(&path).map_err(|source| ConfigError::Unreadable {
+            path: path.clone(),
+            source,
+        })?;
+        let file: Self = toml::from_str(&text).map_err(|source| ConfigError::Invalid {
+            path,
+            source: Box::new(source),
+        })?;
         Ok(Self {
             db: self.db.or(file.db),
             sqlite_synchronous: self.sqlite_synchronous.or(file.sqlite_synchronous),
@@ -128,7 +170,12 @@ impl Options {
 
     /// The database file.
     pub fn database(&self) -> Result<PathBuf, ConfigError> {
-        match self.db.as_deref().map(str::trim).filter(|db| !db.is_empty()) {
+        match self
+            .db
+            .as_deref()
+            .map(str::trim)
+            .filter(|db| !db.is_empty())
+        {
             None => default_database().ok_or(ConfigError::NoHome),
             Some(db) => parse_database(db),
         }
@@ -145,9 +192,14 @@ fn parse_database(db: &str) -> Result<PathBuf, ConfigError> {
             ));
         }
     }
-    let path = db.strip_prefix("sqlite://").or_else(|| db.strip_prefix("sqlite:")).unwrap_or(db);
+    let path = db
+        .strip_prefix("sqlite://")
+        .or_else(|| db.strip_prefix("sqlite:"))
+        .unwrap_or(db);
     if path.contains("://") {
-        return Err(ConfigError::Unsupported(format!("the database {db} is neither a path nor sqlite://PATH")));
+        return Err(ConfigError::Unsupported(format!(
+            "the database {db} is neither a path nor sqlite://PATH"
+        )));
     }
     if path.is_empty() || path == ":memory:" {
         return Err(ConfigError::Unsupported(
@@ -175,8 +227,16 @@ mod tests {
     #[test]
     fn a_database_is_a_path_or_a_sqlite_url() {
         assert_eq!(parse_database("/a/b.db").unwrap(), PathBuf::from("/a/b.db"));
-        assert_eq!(parse_database("sqlite:///a/b.db").unwrap(), PathBuf::from("/a/b.db"));
-        for bad in ["postgres://localhost:5432", "mysql://x", ":memory:", "sqlite://"] {
+        assert_eq!(
+            parse_database("sqlite:///a/b.db").unwrap(),
+            PathBuf::from("/a/b.db")
+        );
+        for bad in [
+            "postgres://localhost:5432",
+            "mysql://x",
+            ":memory:",
+            "sqlite://",
+        ] {
             assert!(parse_database(bad).is_err(), "{bad}");
         }
     }
@@ -186,9 +246,16 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("epr.toml");
         std::fs::write(&path, "db = \"/from/file.db\"\nlog = \"debug\"\n").unwrap();
-        let flags = Options { db: Some("/from/flag.db".into()), config: Some(path.clone()), ..Options::default() };
+        let flags = Options {
+            db: Some("/from/flag.db".into()),
+            config: Some(path.clone()),
+            ..Options::default()
+        };
         let options = flags.clone().with_file().unwrap();
-        assert_eq!((options.db.as_deref(), options.log.as_deref()), (Some("/from/flag.db"), Some("debug")));
+        assert_eq!(
+            (options.db.as_deref(), options.log.as_deref()),
+            (Some("/from/flag.db"), Some("debug"))
+        );
         std::fs::write(&path, "dbb = 1\n").unwrap();
         let error = flags.with_file().unwrap_err().to_string();
         assert!(error.contains("dbb"), "{error}");

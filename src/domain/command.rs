@@ -104,7 +104,13 @@ impl Action {
         let mut parts: Vec<Vec<u8>> = vec![self.name().into()];
         match self {
             Self::CreateReceiver { draft, .. } => {
-                for text in [&draft.name, &draft.kind, &draft.version, &draft.description, &draft.schema] {
+                for text in [
+                    &draft.name,
+                    &draft.kind,
+                    &draft.version,
+                    &draft.description,
+                    &draft.schema,
+                ] {
                     parts.push(text.as_bytes().to_vec());
                 }
             }

@@ -49,16 +49,26 @@ impl Needs {
         let mut needs = Self::default();
         for command in commands {
             if let Some(key) = &command.idempotency_key {
-                needs.idempotency.insert((command.recorder.principal.clone(), key.clone()));
+                needs
+                    .idempotency
+                    .insert((command.recorder.principal.clone(), key.clone()));
             }
             match &command.action {
                 Action::CreateReceiver { draft, .. } => {
-                    needs.receiver_keys.insert((draft.name.clone(), draft.kind.clone(), draft.version.clone()));
+                    needs.receiver_keys.insert((
+                        draft.name.clone(),
+                        draft.kind.clone(),
+                        draft.version.clone(),
+                    ));
                 }
                 Action::CreateGroup { draft, .. } => {
                     needs.receivers.extend(&draft.event_receiver_ids);
                     needs.event_receivers.extend(&draft.event_receiver_ids);
-                    needs.group_keys.insert((draft.name.clone(), draft.kind.clone(), draft.version.clone()));
+                    needs.group_keys.insert((
+                        draft.name.clone(),
+                        draft.kind.clone(),
+                        draft.version.clone(),
+                    ));
                 }
                 Action::SetGroupEnabled { id, .. } => {
                     needs.groups.insert(*id);
@@ -66,7 +76,9 @@ impl Needs {
                 Action::RecordEvent { draft, .. } => {
                     needs.receivers.insert(draft.receiver_id);
                     needs.event_receivers.insert(draft.receiver_id);
-                    needs.units.insert((draft.unit.key(), draft.unit.name.clone()));
+                    needs
+                        .units
+                        .insert((draft.unit.key(), draft.unit.name.clone()));
                 }
                 Action::Audit(_) => {}
             }
@@ -77,31 +89,62 @@ impl Needs {
 
 /// Decides `commands` one after the other, each seeing what those before it did. A refusal leaves
 /// no trace in the plan and never touches its neighbours.
-pub fn decide(state: &mut State, commands: &[Command], now: Timestamp) -> (Plan, Vec<Result<Outcome, Refusal>>) {
+pub fn decide(
+    state: &mut State,
+    commands: &[Command],
+    now: Timestamp,
+) -> (Plan, Vec<Result<Outcome, Refusal>>) {
     // Clocks step back; the log's time does not, so that a window of time is a range of `seq`.
     let now = now.max(state.last_created_at);
     let mut plan = Plan::default();
-    let results = commands.iter().map(|command| decide_one(state, &mut plan, command, now)).collect();
+    let results = commands
+        .iter()
+        .map(|command| decide_one(state, &mut plan, command, now))
+        .collect();
     if !plan.is_empty() {
         state.last_created_at = now;
     }
     (plan, results)
 }
 
-fn decide_one(state: &mut State, plan: &mut Plan, command: &Command, now: Timestamp) -> Result<Outcome, Refusal> {
-    let replay_key = command.idempotency_key.as_ref().map(|key| (command.recorder.principal.clone(), key.clone()));
-    let digest = replay_key.is_some().then(|| command.action.content_digest());
+fn decide_one(
+    state: &mut State,
+    plan: &mut Plan,
+    command: &Command,
+    now: Timestamp,
+) -> Result<Outcome, Refusal> {
+    let replay_key = command
+        .idempotency_key
+        .as_ref()
+        .map(|key| (command.recorder.principal.clone(), key.clone()));
+    let digest = replay_key
+        .is_some()
+        .then(|| command.action.content_digest());
     if let (Some(key), Some(digest)) = (&replay_key, digest)
         && let Some(first) = state.idempotency.get(key)
     {
         if first.digest == digest {
-            return Ok(Outcome::Replayed { id: first.id.clone() });
+            return Ok(Outcome::Replayed {
+                id: first.id.clone(),
+            });
         }
-        return Err(Refusal::IdempotencyConflict { key: key.1.clone(), existing: first.id.clone() });
+        return Err(Refusal::IdempotencyConflict {
+            key: key.1.clone(),
+            existing: first.id.clone(),
+        });
     }
-    let mut writer = Writer { state, plan, command, now };
+    let mut writer = Writer {
+        state,
+        plan,
+        command,
+        now,
+    };
     let (outcome, id) = match &command.action {
-        Action::CreateReceiver { id, draft, unchecked_refs } => writer.create_receiver(*id, draft, *unchecked_refs)?,
+        Action::CreateReceiver {
+            id,
+            draft,
+            unchecked_refs,
+        } => writer.create_receiver(*id, draft, *unchecked_refs)?,
         Action::CreateGroup { id, draft } => writer.create_group(*id, draft)?,
         Action::SetGroupEnabled { id, enabled } => writer.set_group_enabled(*id, *enabled)?,
         Action::RecordEvent { id, draft } => writer.record_event(*id, draft)?,
@@ -138,7 +181,11 @@ impl Writer<'_> {
         draft: &ReceiverDraft,
         unchecked_refs: bool,
     ) -> Result<(Outcome, String), Refusal> {
-        let key = (draft.name.clone(), draft.kind.clone(), draft.version.clone());
+        let key = (
+            draft.name.clone(),
+            draft.kind.clone(),
+            draft.version.clone(),
+        );
         let shares_type_with_group = self.state.group_types.contains(&draft.kind);
         if let Some(existing) = self.state.receivers_by_key.get(&key) {
             let mut differs = Vec::new();
@@ -149,14 +196,32 @@ impl Writer<'_> {
                 differs.push("schema");
             }
             if !differs.is_empty() {
-                return Err(conflict("receiver", &key, existing.receiver.id.to_string(), differs));
+                return Err(conflict(
+                    "receiver",
+                    &key,
+                    existing.receiver.id.to_string(),
+                    differs,
+                ));
             }
             let receiver = Box::new(existing.receiver.clone());
             let id = receiver.id.to_string();
-            return Ok((Outcome::Receiver { receiver, created: false, shares_type_with_group, messages: Vec::new() }, id));
+            return Ok((
+                Outcome::Receiver {
+                    receiver,
+                    created: false,
+                    shares_type_with_group,
+                    messages: Vec::new(),
+                },
+                id,
+            ));
         }
-        let schema = serde_json::value::RawValue::from_string(draft.schema.clone())
-            .map_err(|error| Refusal::InvalidJson { what: "schema", why: error.to_string() })?;
+        let schema =
+            serde_json::value::RawValue::from_string(draft.schema.clone()).map_err(|error| {
+                Refusal::InvalidJson {
+                    what: "schema",
+                    why: error.to_string(),
+                }
+            })?;
         let receiver = Receiver {
             id,
             name: draft.name.clone(),
@@ -169,11 +234,20 @@ impl Writer<'_> {
         };
         self.state.receivers.insert(id, (&receiver).into());
         self.state.receiver_types.insert(receiver.kind.clone());
-        let defined = DefinedReceiver { receiver: receiver.clone(), schema };
+        let defined = DefinedReceiver {
+            receiver: receiver.clone(),
+            schema,
+        };
         self.state.receivers_by_key.insert(key, defined.clone());
         self.plan.receivers.push(defined);
-        let message = self.message(NewMessage::about(MessageKind::ReceiverCreated).receiver(id), "");
-        self.audit_done(id.to_string(), format!("{} {} {}", draft.name, draft.kind, draft.version));
+        let message = self.message(
+            NewMessage::about(MessageKind::ReceiverCreated).receiver(id),
+            "",
+        );
+        self.audit_done(
+            id.to_string(),
+            format!("{} {} {}", draft.name, draft.kind, draft.version),
+        );
         let outcome = Outcome::Receiver {
             receiver: Box::new(receiver),
             created: true,
@@ -183,14 +257,34 @@ impl Writer<'_> {
         Ok((outcome, id.to_string()))
     }
 
-    fn create_group(&mut self, id: GroupId, draft: &GroupDraft) -> Result<(Outcome, String), Refusal> {
-        let missing = draft.event_receiver_ids.iter().find(|id| !self.state.receivers.contains_key(id));
+    fn create_group(
+        &mut self,
+        id: GroupId,
+        draft: &GroupDraft,
+    ) -> Result<(Outcome, String), Refusal> {
+        let missing = draft
+            .event_receiver_ids
+            .iter()
+            .find(|id| !self.state.receivers.contains_key(id));
         if let Some(missing) = missing {
-            return Err(Refusal::NotFound { kind: "receiver", what: missing.to_string(), near: Vec::new() });
+            return Err(Refusal::NotFound {
+                kind: "receiver",
+                what: missing.to_string(),
+                near: Vec::new(),
+            });
         }
-        let key = (draft.name.clone(), draft.kind.clone(), draft.version.clone());
+        let key = (
+            draft.name.clone(),
+            draft.kind.clone(),
+            draft.version.clone(),
+        );
         let shares_type_with_receiver = self.state.receiver_types.contains(&draft.kind);
-        if let Some(existing) = self.state.groups_by_key.get(&key).and_then(|id| self.state.groups.get(id)) {
+        if let Some(existing) = self
+            .state
+            .groups_by_key
+            .get(&key)
+            .and_then(|id| self.state.groups.get(id))
+        {
             let mut differs = Vec::new();
             if existing.description != draft.description {
                 differs.push("description");
@@ -202,7 +296,15 @@ impl Writer<'_> {
                 return Err(conflict("group", &key, existing.id.to_string(), differs));
             }
             let (group, id) = (existing.clone(), existing.id.to_string());
-            return Ok((Outcome::Group { group, created: false, shares_type_with_receiver, messages: Vec::new() }, id));
+            return Ok((
+                Outcome::Group {
+                    group,
+                    created: false,
+                    shares_type_with_receiver,
+                    messages: Vec::new(),
+                },
+                id,
+            ));
         }
         let group = Group {
             id,
@@ -220,18 +322,43 @@ impl Writer<'_> {
         self.state.group_types.insert(group.kind.clone());
         self.state.groups_by_key.insert(key, id);
         self.plan.groups.push(group.clone());
-        let message =
-            self.message(NewMessage::about(MessageKind::GroupCreated).group(id, GroupState::of(&group)), "");
-        self.audit_done(id.to_string(), format!("{} {} {}", draft.name, draft.kind, draft.version));
-        Ok((Outcome::Group { group, created: true, shares_type_with_receiver, messages: vec![message] }, id.to_string()))
+        let message = self.message(
+            NewMessage::about(MessageKind::GroupCreated).group(id, GroupState::of(&group)),
+            "",
+        );
+        self.audit_done(
+            id.to_string(),
+            format!("{} {} {}", draft.name, draft.kind, draft.version),
+        );
+        Ok((
+            Outcome::Group {
+                group,
+                created: true,
+                shares_type_with_receiver,
+                messages: vec![message],
+            },
+            id.to_string(),
+        ))
     }
 
-    fn set_group_enabled(&mut self, id: GroupId, enabled: bool) -> Result<(Outcome, String), Refusal> {
+    fn set_group_enabled(
+        &mut self,
+        id: GroupId,
+        enabled: bool,
+    ) -> Result<(Outcome, String), Refusal> {
         let Some(group) = self.state.groups.get_mut(&id) else {
-            return Err(Refusal::NotFound { kind: "group", what: id.to_string(), near: Vec::new() });
+            return Err(Refusal::NotFound {
+                kind: "group",
+                what: id.to_string(),
+                near: Vec::new(),
+            });
         };
         if group.enabled == enabled {
-            let outcome = Outcome::GroupEnabled { group: group.clone(), changed: false, messages: Vec::new() };
+            let outcome = Outcome::GroupEnabled {
+                group: group.clone(),
+                changed: false,
+                messages: Vec::new(),
+            };
             return Ok((outcome, id.to_string()));
         }
         group.enabled = enabled;
@@ -246,10 +373,22 @@ impl Writer<'_> {
             updated_at: group.updated_at,
             active_from_seq: group.active_from_seq,
         });
-        let message =
-            self.message(NewMessage::about(MessageKind::GroupModified).group(id, GroupState::of(&group)), "");
-        self.audit_done(id.to_string(), if enabled { "enabled" } else { "disabled" }.to_owned());
-        Ok((Outcome::GroupEnabled { group, changed: true, messages: vec![message] }, id.to_string()))
+        let message = self.message(
+            NewMessage::about(MessageKind::GroupModified).group(id, GroupState::of(&group)),
+            "",
+        );
+        self.audit_done(
+            id.to_string(),
+            if enabled { "enabled" } else { "disabled" }.to_owned(),
+        );
+        Ok((
+            Outcome::GroupEnabled {
+                group,
+                changed: true,
+                messages: vec![message],
+            },
+            id.to_string(),
+        ))
     }
 
     /// Adds a message to the plan; `type_name` is empty for those whose type is fixed.
@@ -272,11 +411,20 @@ impl Writer<'_> {
 
     fn audit_done(&mut self, target: String, detail: String) {
         let action = self.command.action.name().to_owned();
-        self.audit(AuditNote { action, target, outcome: "done".to_owned(), detail });
+        self.audit(AuditNote {
+            action,
+            target,
+            outcome: "done".to_owned(),
+            detail,
+        });
     }
 
     fn audit(&mut self, note: AuditNote) {
-        self.plan.audit.push(AuditRow { at: self.now, recorder: self.command.recorder.clone(), note });
+        self.plan.audit.push(AuditRow {
+            at: self.now,
+            recorder: self.command.recorder.clone(),
+            note,
+        });
     }
 
     /// The unit's row id and its name's row id, made when they are new.
@@ -286,8 +434,12 @@ impl Writer<'_> {
             Some(id) => *id,
             None => {
                 self.state.last_name_id += 1;
-                self.state.names.insert(unit.name.clone(), self.state.last_name_id);
-                self.plan.names.push((self.state.last_name_id, unit.name.clone()));
+                self.state
+                    .names
+                    .insert(unit.name.clone(), self.state.last_name_id);
+                self.plan
+                    .names
+                    .push((self.state.last_name_id, unit.name.clone()));
                 self.state.last_name_id
             }
         };
@@ -296,7 +448,12 @@ impl Writer<'_> {
             None => {
                 self.state.last_unit_id += 1;
                 self.state.units.insert(key, self.state.last_unit_id);
-                self.plan.units.push(NewUnit { id: self.state.last_unit_id, key, name_id, unit: unit.clone() });
+                self.plan.units.push(NewUnit {
+                    id: self.state.last_unit_id,
+                    key,
+                    name_id,
+                    unit: unit.clone(),
+                });
                 self.state.last_unit_id
             }
         };
@@ -304,8 +461,18 @@ impl Writer<'_> {
     }
 }
 
-fn conflict(kind: &'static str, key: &DefinitionKey, existing: String, differs: Vec<&'static str>) -> Refusal {
-    Refusal::Conflict { kind, what: format!("{} {} {}", key.0, key.1, key.2), existing, differs }
+fn conflict(
+    kind: &'static str,
+    key: &DefinitionKey,
+    existing: String,
+    differs: Vec<&'static str>,
+) -> Refusal {
+    Refusal::Conflict {
+        kind,
+        what: format!("{} {} {}", key.0, key.1, key.2),
+        existing,
+        differs,
+    }
 }
 
 /// Membership is a set: the order in which receivers are listed does not define a group.

@@ -41,7 +41,10 @@ pub struct Event {
 impl Event {
     /// `sha256:` and the payload digest in lower-case hexadecimal.
     pub fn payload_digest_text(&self) -> String {
-        format!("sha256:{}", data_encoding::HEXLOWER.encode(&self.payload_digest))
+        format!(
+            "sha256:{}",
+            data_encoding::HEXLOWER.encode(&self.payload_digest)
+        )
     }
 }
 

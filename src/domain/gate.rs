@@ -65,13 +65,19 @@ impl GateState {
     pub fn evaluate(group: &Group, latest: impl Fn(ReceiverId) -> Option<Latest>) -> Self {
         Self {
             enabled: group.enabled,
-            members: group.event_receiver_ids.iter().map(|id| (*id, Standing::of(latest(*id)))).collect(),
+            members: group
+                .event_receiver_ids
+                .iter()
+                .map(|id| (*id, Standing::of(latest(*id))))
+                .collect(),
         }
     }
 
     /// Whether every member's newest event is a success.
     pub fn complete(&self) -> bool {
-        self.members.iter().all(|(_, standing)| matches!(standing, Standing::Pass(_)))
+        self.members
+            .iter()
+            .all(|(_, standing)| matches!(standing, Standing::Pass(_)))
     }
 
     /// The gate passes: the group is enabled and [`complete`](Self::complete).
@@ -81,12 +87,17 @@ impl GateState {
 
     /// The members whose newest event is missing or a failure.
     pub fn waits_for(&self) -> impl Iterator<Item = (ReceiverId, Standing)> {
-        self.members.iter().copied().filter(|(_, standing)| !matches!(standing, Standing::Pass(_)))
+        self.members
+            .iter()
+            .copied()
+            .filter(|(_, standing)| !matches!(standing, Standing::Pass(_)))
     }
 
     /// Whether any of the deciding events is newer than `seq`.
     pub fn decided_after(&self, seq: i64) -> bool {
-        self.members.iter().any(|(_, standing)| standing.latest().is_some_and(|latest| latest.seq > seq))
+        self.members
+            .iter()
+            .any(|(_, standing)| standing.latest().is_some_and(|latest| latest.seq > seq))
     }
 }
 

@@ -71,7 +71,11 @@ impl GroupDraft {
         } else if members.len() > limits::GROUP_RECEIVERS {
             check.fault(
                 "event_receiver_ids",
-                format!("has {} receivers; at most {} are allowed", members.len(), limits::GROUP_RECEIVERS),
+                format!(
+                    "has {} receivers; at most {} are allowed",
+                    members.len(),
+                    limits::GROUP_RECEIVERS
+                ),
             );
         }
         let mut seen = HashSet::new();
@@ -99,7 +103,10 @@ pub struct GroupState {
 impl GroupState {
     /// What has to be kept of a group.
     pub fn of(group: &Group) -> Self {
-        Self { enabled: group.enabled, updated_at: group.updated_at.as_micros() }
+        Self {
+            enabled: group.enabled,
+            updated_at: group.updated_at.as_micros(),
+        }
     }
 
     /// The group as it was then.

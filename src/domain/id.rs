@@ -27,7 +27,10 @@ pub struct UlidSource<C> {
 impl<C: Clock> UlidSource<C> {
     /// A source whose time part comes from `clock`.
     pub fn new(clock: C) -> Self {
-        Self { clock, generator: Mutex::new(ulid::Generator::new()) }
+        Self {
+            clock,
+            generator: Mutex::new(ulid::Generator::new()),
+        }
     }
 }
 
@@ -35,7 +38,10 @@ impl<C: Clock> IdSource for UlidSource<C> {
     fn next(&self) -> Ulid {
         let micros = u64::try_from(self.clock.now().as_micros()).unwrap_or(0);
         let at = SystemTime::UNIX_EPOCH + Duration::from_micros(micros);
-        let mut generator = self.generator.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut generator = self
+            .generator
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         match generator.generate_from_datetime(at) {
             Ok(id) => id,
             Err(overflow) => overflow.commit_overflow_increment(),
@@ -58,7 +64,10 @@ impl CountingIds {
 
 impl IdSource for CountingIds {
     fn next(&self) -> Ulid {
-        let mut last = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut last = self
+            .0
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         *last += 1;
         Ulid(*last)
     }
@@ -152,7 +161,10 @@ mod tests {
 
     #[test]
     fn ids_rise_while_the_clock_stands_still_or_goes_back() {
-        let source = UlidSource::new(SteppingClock::new(Timestamp::from_micros(1_795_000_000_000_000), -1_000_000));
+        let source = UlidSource::new(SteppingClock::new(
+            Timestamp::from_micros(1_795_000_000_000_000),
+            -1_000_000,
+        ));
         let ids: Vec<Ulid> = (0..1000).map(|_| source.next()).collect();
         assert!(ids.is_sorted_by(|a, b| a < b));
     }
@@ -164,6 +176,10 @@ mod tests {
         let refusal = right.to_lowercase().parse::<EventId>().unwrap_err();
         assert!(refusal.next().contains(right), "{}", refusal.next());
         assert!("".parse::<EventId>().is_err());
-        assert!("01M82J25QPQ3W9XW0P6HFG5PF\u{661}".parse::<EventId>().is_err());
+        assert!(
+            "01M82J25QPQ3W9XW0P6HFG5PF\u{661}"
+                .parse::<EventId>()
+                .is_err()
+        );
     }
 }

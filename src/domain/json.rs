@@ -31,7 +31,13 @@ pub struct Shape {
 /// Looks at `text`, which must hold exactly one JSON value; blanks may surround it. The number of
 /// values is only reported: see [`check_nodes`].
 pub fn scan(what: &'static str, text: &str) -> Result<Shape, Refusal> {
-    let mut scanner = Scanner { text, at: 0, shape: Shape::default(), open: Vec::new(), keys: Vec::new() };
+    let mut scanner = Scanner {
+        text,
+        at: 0,
+        shape: Shape::default(),
+        open: Vec::new(),
+        keys: Vec::new(),
+    };
     match scanner.run() {
         Ok(()) => Ok(scanner.shape),
         Err(Fault::Depth) => Err(Refusal::TooLarge {
@@ -41,7 +47,10 @@ pub fn scan(what: &'static str, text: &str) -> Result<Shape, Refusal> {
             unit: "levels",
             hint: "Flatten it, or send the deep part as a string.".to_owned(),
         }),
-        Err(Fault::Syntax(why)) => Err(Refusal::InvalidJson { what, why: scanner.located(why) }),
+        Err(Fault::Syntax(why)) => Err(Refusal::InvalidJson {
+            what,
+            why: scanner.located(why),
+        }),
     }
 }
 
@@ -55,22 +64,34 @@ pub fn check_nodes(what: &'static str, shape: &Shape) -> Result<(), Refusal> {
         size: Some(shape.nodes as u64),
         limit: limits::JSON_NODES as u64,
         unit: "values",
-        hint: "Send it in parts, or use a receiver with the schema {}, which needs no check.".to_owned(),
+        hint: "Send it in parts, or use a receiver with the schema {}, which needs no check."
+            .to_owned(),
     })
 }
 
 /// Builds the document of a text that [`scan`] has accepted. Of equal member names the last wins.
 pub fn parse(what: &'static str, text: &str, shape: &Shape) -> Result<Value, Refusal> {
-    let built = if shape.depth <= PARSER_DEPTH { serde_json::from_str(text) } else { parse_deepest(text) };
-    built.map_err(|error| Refusal::InvalidJson { what, why: error.to_string() })
+    let built = if shape.depth <= PARSER_DEPTH {
+        serde_json::from_str(text)
+    } else {
+        parse_deepest(text)
+    };
+    built.map_err(|error| Refusal::InvalidJson {
+        what,
+        why: error.to_string(),
+    })
 }
 
 /// The parser counts the outermost level too much, so that one is taken off by hand.
 fn parse_deepest(text: &str) -> serde_json::Result<Value> {
     if text.trim_start().starts_with('[') {
         let items: Vec<&RawValue> = serde_json::from_str(text)?;
-        let items = items.into_iter().map(|item| serde_json::from_str::<Value>(item.get()));
-        return items.collect::<serde_json::Result<Vec<_>>>().map(Value::Array);
+        let items = items
+            .into_iter()
+            .map(|item| serde_json::from_str::<Value>(item.get()));
+        return items
+            .collect::<serde_json::Result<Vec<_>>>()
+            .map(Value::Array);
     }
     let Members(members) = serde_json::from_str(text)?;
     let mut object = Map::new();
@@ -93,7 +114,10 @@ impl<'de> serde::Deserialize<'de> for Members<'de> {
                 f.write_str("an object")
             }
 
-            fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            fn visit_map<A: serde::de::MapAccess<'de>>(
+                self,
+                mut map: A,
+            ) -> Result<Self::Value, A::Error> {
                 let mut members = Vec::new();
                 while let Some(member) = map.next_entry()? {
                     members.push(member);
@@ -158,7 +182,9 @@ impl Scanner<'_> {
                 match (self.open.last(), self.peek()) {
                     (None, None) => return Ok(()),
                     (None, Some(_)) => return Err(Fault::Syntax("there is text after the value")),
-                    (Some(Open::Array), Some(b']')) | (Some(Open::Object(_)), Some(b'}')) => self.leave(),
+                    (Some(Open::Array), Some(b']')) | (Some(Open::Object(_)), Some(b'}')) => {
+                        self.leave();
+                    }
                     (Some(Open::Array), Some(b',')) => {
                         self.at += 1;
                         continue 'value;
@@ -169,7 +195,9 @@ impl Scanner<'_> {
                         self.member_name()?;
                         continue 'value;
                     }
-                    (Some(_), None) => return Err(Fault::Syntax("it ends inside an object or array")),
+                    (Some(_), None) => {
+                        return Err(Fault::Syntax("it ends inside an object or array"));
+                    }
                     (Some(Open::Array), _) => return Err(Fault::Syntax("expected `,` or `]`")),
                     (Some(Open::Object(_)), _) => return Err(Fault::Syntax("expected `,` or `}`")),
                 }
@@ -243,7 +271,11 @@ impl Scanner<'_> {
                     escaped = true;
                     self.escape()?;
                 }
-                Some(0..=0x1f) => return Err(Fault::Syntax("a control character inside a string must be escaped")),
+                Some(0..=0x1f) => {
+                    return Err(Fault::Syntax(
+                        "a control character inside a string must be escaped",
+                    ));
+                }
                 Some(_) => self.at += 1,
                 None => return Err(Fault::Syntax("it ends inside a string")),
             }
@@ -255,7 +287,8 @@ impl Scanner<'_> {
         }
         if escaped {
             let quoted = self.text.get(start - 1..self.at).unwrap_or_default();
-            let name: String = serde_json::from_str(quoted).map_err(|_| Fault::Syntax("a broken escape"))?;
+            let name: String =
+                serde_json::from_str(quoted).map_err(|_| Fault::Syntax("a broken escape"))?;
             return Ok(Some(Cow::Owned(name)));
         }
         Ok(self.text.get(start..end).map(Cow::Borrowed))
@@ -273,7 +306,9 @@ impl Scanner<'_> {
                     self.at += usize::from(follows);
                     if follows { self.hex() } else { Ok(0) }
                 });
-                let paired = low.transpose()?.is_none_or(|low| (0xDC00..0xE000).contains(&low));
+                let paired = low
+                    .transpose()?
+                    .is_none_or(|low| (0xDC00..0xE000).contains(&low));
                 if !paired || (0xDC00..0xE000).contains(&first) {
                     return Err(Fault::Syntax("half of a surrogate pair"));
                 }
@@ -290,11 +325,17 @@ impl Scanner<'_> {
             return Err(Fault::Syntax("`\\u` needs four hexadecimal digits"));
         }
         self.at += 5;
-        u32::from_str_radix(digits, 16).map_err(|_| Fault::Syntax("`\\u` needs four hexadecimal digits"))
+        u32::from_str_radix(digits, 16)
+            .map_err(|_| Fault::Syntax("`\\u` needs four hexadecimal digits"))
     }
 
     fn word(&mut self, word: &str) -> Result<(), Fault> {
-        if !self.text.as_bytes().get(self.at..).is_some_and(|rest| rest.starts_with(word.as_bytes())) {
+        if !self
+            .text
+            .as_bytes()
+            .get(self.at..)
+            .is_some_and(|rest| rest.starts_with(word.as_bytes()))
+        {
             return Err(Fault::Syntax("expected a value"));
         }
         self.at += word.len();
@@ -341,13 +382,23 @@ impl Scanner<'_> {
         while matches!(self.peek(), Some(b'0'..=b'9')) {
             self.at += 1;
         }
-        if self.at == start { Err(Fault::Syntax("expected a digit")) } else { Ok(()) }
+        if self.at == start {
+            Err(Fault::Syntax("expected a digit"))
+        } else {
+            Ok(())
+        }
     }
 
     fn located(&self, why: &str) -> String {
         let before = self.text.get(..self.at).unwrap_or(self.text);
         let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        let column = before
+            .rsplit('\n')
+            .next()
+            .unwrap_or_default()
+            .chars()
+            .count()
+            + 1;
         format!("{why} at line {line}, column {column}")
     }
 }
@@ -358,7 +409,10 @@ pub fn has_wide_integer(value: &Value) -> Option<String> {
     fn find(value: &Value, path: &mut Vec<String>) -> bool {
         match value {
             Value::Number(number) => {
-                number.is_f64() && number.as_f64().is_some_and(|n| n.fract() == 0.0 && n.abs() >= 9_223_372_036_854_775_808.0)
+                number.is_f64()
+                    && number
+                        .as_f64()
+                        .is_some_and(|n| n.fract() == 0.0 && n.abs() >= 9_223_372_036_854_775_808.0)
             }
             Value::Array(items) => items.iter().enumerate().any(|(i, item)| {
                 path.push(i.to_string());
@@ -372,7 +426,10 @@ pub fn has_wide_integer(value: &Value) -> Option<String> {
         }
     }
     let mut path = Vec::new();
-    find(value, &mut path).then(|| path.iter().fold(String::new(), |pointer, token| pointer + "/" + token))
+    find(value, &mut path).then(|| {
+        path.iter()
+            .fold(String::new(), |pointer, token| pointer + "/" + token)
+    })
 }
 
 /// A member name as a token of a JSON pointer.
@@ -404,13 +461,18 @@ pub fn compact(text: &str) -> Cow<'_, str> {
 /// Whether the value at a JSON pointer is `want`; numbers are equal by value (1 and 1.0), and
 /// nothing is equal to what is not there.
 pub fn equal_at(value: &Value, pointer: &str, want: &Value) -> bool {
-    value.pointer(pointer).is_some_and(|found| jsonschema::json::cmp::equal(found, want))
+    value
+        .pointer(pointer)
+        .is_some_and(|found| jsonschema::json::cmp::equal(found, want))
 }
 
 /// Whether a text is a JSON pointer (RFC 6901).
 pub fn pointer_is_valid(pointer: &str) -> bool {
     (pointer.is_empty() || pointer.starts_with('/'))
-        && pointer.split('~').skip(1).all(|after| after.starts_with(['0', '1']))
+        && pointer
+            .split('~')
+            .skip(1)
+            .all(|after| after.starts_with(['0', '1']))
 }
 
 #[cfg(test)]
@@ -431,10 +493,27 @@ mod tests {
             let value = parse("payload", &text, &shape).unwrap();
             assert_eq!(value.to_string(), text);
         }
-        for text in [nested(129), "[".repeat(200_000), "[{\"a\":".repeat(65) + "!"] {
-            assert!(matches!(scan("payload", &text), Err(Refusal::TooLarge { unit: "levels", limit: 128, .. })));
+        for text in [
+            nested(129),
+            "[".repeat(200_000),
+            "[{\"a\":".repeat(65) + "!",
+        ] {
+            assert!(matches!(
+                scan("payload", &text),
+                Err(Refusal::TooLarge {
+                    unit: "levels",
+                    limit: 128,
+                    ..
+                })
+            ));
         }
-        assert_eq!(scan("payload", " 1 ").unwrap(), Shape { nodes: 1, ..Shape::default() });
+        assert_eq!(
+            scan("payload", " 1 ").unwrap(),
+            Shape {
+                nodes: 1,
+                ..Shape::default()
+            }
+        );
         assert_eq!(scan("payload", r#"{"a":[1,{}],"b":""}"#).unwrap().nodes, 5);
     }
 
@@ -442,34 +521,64 @@ mod tests {
     fn a_fault_says_where() {
         for (text, why) in [
             ("", "it ends where a value is expected at line 1, column 1"),
-            ("{\"ä\":\n  1,}", "expected a member name in double quotes at line 2, column 5"),
+            (
+                "{\"ä\":\n  1,}",
+                "expected a member name in double quotes at line 2, column 5",
+            ),
             ("[1 2]", "expected `,` or `]` at line 1, column 4"),
             ("01", "a number must not begin with 0 at line 1, column 2"),
-            ("\"\\ud800x\"", "half of a surrogate pair at line 1, column 8"),
+            (
+                "\"\\ud800x\"",
+                "half of a surrogate pair at line 1, column 8",
+            ),
             ("[1e999]", "a number out of range at line 1, column 2"),
             ("{} {}", "there is text after the value at line 1, column 4"),
         ] {
-            assert_eq!(scan("schema", text), Err(Refusal::InvalidJson { what: "schema", why: why.to_owned() }), "{text}");
+            assert_eq!(
+                scan("schema", text),
+                Err(Refusal::InvalidJson {
+                    what: "schema",
+                    why: why.to_owned()
+                }),
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn oddities_are_reported() {
-        let odd = |text| scan("payload", text).map(|s| (s.duplicate_keys, s.wide_integers)).unwrap();
-        assert_eq!(odd(r#"{"a":{"a":1},"b":[{"a":1},{"a":2}]}"#), (false, false));
+        let odd = |text| {
+            scan("payload", text)
+                .map(|s| (s.duplicate_keys, s.wide_integers))
+                .unwrap()
+        };
+        assert_eq!(
+            odd(r#"{"a":{"a":1},"b":[{"a":1},{"a":2}]}"#),
+            (false, false)
+        );
         assert_eq!(odd(r#"[{"a":1,"b":{"c":1},"\u0061":2}]"#), (true, false));
-        assert_eq!(odd("[9223372036854775807,18446744073709551615,-9223372036854775808,1e30]"), (false, false));
+        assert_eq!(
+            odd("[9223372036854775807,18446744073709551615,-9223372036854775808,1e30]"),
+            (false, false)
+        );
         assert_eq!(odd("18446744073709551616"), (false, true));
         assert_eq!(odd("-9223372036854775809"), (false, true));
-        let parsed: Value = serde_json::from_str(r#"{"a":[1],"x/~":[0.5,18446744073709551616]}"#).unwrap();
+        let parsed: Value =
+            serde_json::from_str(r#"{"a":[1],"x/~":[0.5,18446744073709551616]}"#).unwrap();
         assert_eq!(has_wide_integer(&parsed).as_deref(), Some("/x~1~0/1"));
-        assert_eq!(has_wide_integer(&json!([1.0, 2.5, u64::MAX, i64::MIN, [], {}])), None);
+        assert_eq!(
+            has_wide_integer(&json!([1.0, 2.5, u64::MAX, i64::MIN, [], {}])),
+            None
+        );
     }
 
     #[test]
     fn compact_keeps_spelling_order_and_duplicates() {
         let text = "{ \"b\" : [ 1.50 ,1E2],\n\t\"a \\\" b\":\"\\u0041 \\\\\" , \"b\":0 }";
-        assert_eq!(compact(text), r#"{"b":[1.50,1E2],"a \" b":"\u0041 \\","b":0}"#);
+        assert_eq!(
+            compact(text),
+            r#"{"b":[1.50,1E2],"a \" b":"\u0041 \\","b":0}"#
+        );
         assert!(matches!(compact(r#"{"a":"b c"}"#), Cow::Borrowed(_)));
         assert_eq!(compact(" 1"), "1");
     }
@@ -479,7 +588,11 @@ mod tests {
         let value = json!({"a": [{"b/c": 1.0}], "": null});
         assert!(equal_at(&value, "/a/0/b~1c", &json!(1)));
         assert!(equal_at(&value, "/", &Value::Null) && !equal_at(&value, "/none", &Value::Null));
-        assert!(["", "/", "/a~0~1", "/a/0"].into_iter().all(pointer_is_valid));
+        assert!(
+            ["", "/", "/a~0~1", "/a/0"]
+                .into_iter()
+                .all(pointer_is_valid)
+        );
         assert!(!["a", "/~", "/~2", "#/a"].into_iter().any(pointer_is_valid));
     }
 
@@ -494,7 +607,8 @@ mod tests {
         leaf.prop_recursive(5, 40, 6, |inner| {
             prop_oneof![
                 prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
-                prop::collection::vec((".{0,4}", inner), 0..6).prop_map(|members| Value::Object(members.into_iter().collect())),
+                prop::collection::vec((".{0,4}", inner), 0..6)
+                    .prop_map(|members| Value::Object(members.into_iter().collect())),
             ]
         })
     }

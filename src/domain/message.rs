@@ -37,8 +37,13 @@ pub enum MessageKind {
 
 impl MessageKind {
     /// All kinds.
-    pub const ALL: [Self; 5] =
-        [Self::Event, Self::ReceiverCreated, Self::GroupCreated, Self::GroupModified, Self::GroupComplete];
+    pub const ALL: [Self; 5] = [
+        Self::Event,
+        Self::ReceiverCreated,
+        Self::GroupCreated,
+        Self::GroupModified,
+        Self::GroupComplete,
+    ];
 
     /// The stored number.
     pub const fn code(self) -> i64 {
@@ -142,7 +147,9 @@ impl MessageSubject {
         match self {
             Self::Event { receiver, .. } => &receiver.receiver.kind,
             Self::GroupComplete { group, .. } => &group.kind,
-            Self::ReceiverCreated(_) | Self::GroupCreated(_) | Self::GroupModified(_) => type_of(self.kind(), ""),
+            Self::ReceiverCreated(_) | Self::GroupCreated(_) | Self::GroupModified(_) => {
+                type_of(self.kind(), "")
+            }
         }
     }
 }
@@ -193,7 +200,11 @@ enum Detail {
 /// Renders a message. `registry` is the registry's own id, part of `ce_id`; a body over `limit`
 /// bytes (normally [`limits::MESSAGE_BYTES`]) carries the payload, then also the schema, by
 /// reference.
-pub fn render(record: &MessageRecord, registry: &str, limit: usize) -> Result<WireMessage, serde_json::Error> {
+pub fn render(
+    record: &MessageRecord,
+    registry: &str,
+    limit: usize,
+) -> Result<WireMessage, serde_json::Error> {
     let mut text = body(record, Detail::Whole)?;
     for detail in [Detail::PayloadByReference, Detail::SchemaByReference] {
         if text.len() > limit {
@@ -206,7 +217,10 @@ pub fn render(record: &MessageRecord, registry: &str, limit: usize) -> Result<Wi
             let path = event.unit.path();
             (path.clone(), path)
         }
-        MessageSubject::ReceiverCreated(receiver) => (receiver.receiver.id.to_string(), receiver.receiver.id.to_string()),
+        MessageSubject::ReceiverCreated(receiver) => (
+            receiver.receiver.id.to_string(),
+            receiver.receiver.id.to_string(),
+        ),
         MessageSubject::GroupCreated(group) | MessageSubject::GroupModified(group) => {
             (group.id.to_string(), group.id.to_string())
         }
@@ -226,41 +240,94 @@ pub fn render(record: &MessageRecord, registry: &str, limit: usize) -> Result<Wi
         ("ce_eprtransition", record.transition.to_string()),
         ("ce_eprhops", "0".to_owned()),
     ];
-    Ok(WireMessage { key, headers, body: text })
+    Ok(WireMessage {
+        key,
+        headers,
+        body: text,
+    })
 }
 
 fn body(record: &MessageRecord, detail: Detail) -> Result<String, serde_json::Error> {
     let kind = record.subject.type_name();
     let created = record.created_at.to_seconds_string();
     match &record.subject {
-        MessageSubject::Event { event, payload, receiver } => {
+        MessageSubject::Event {
+            event,
+            payload,
+            receiver,
+        } => {
             let receiver = wire_receiver(receiver, detail);
             let events = Some(vec![wire_event(event, payload, &receiver, detail)?]);
-            let data = Data { events, event_receivers: Some(vec![&receiver]), event_receiver_groups: None };
-            serde_json::to_string(&unit_body(event.id.to_string(), kind, event, event.success, data))
+            let data = Data {
+                events,
+                event_receivers: Some(vec![&receiver]),
+                event_receiver_groups: None,
+            };
+            serde_json::to_string(&unit_body(
+                event.id.to_string(),
+                kind,
+                event,
+                event.success,
+                data,
+            ))
         }
-        MessageSubject::GroupComplete { event, payload, receiver, group } => {
+        MessageSubject::GroupComplete {
+            event,
+            payload,
+            receiver,
+            group,
+        } => {
             let receiver = wire_receiver(receiver, detail);
             let events = Some(vec![wire_event(event, payload, &receiver, detail)?]);
-            let data = Data { events, event_receivers: None, event_receiver_groups: Some(vec![group]) };
+            let data = Data {
+                events,
+                event_receivers: None,
+                event_receiver_groups: Some(vec![group]),
+            };
             serde_json::to_string(&unit_body(group.id.to_string(), kind, event, true, data))
         }
         MessageSubject::ReceiverCreated(receiver) => {
             let wire = wire_receiver(receiver, detail);
-            let data = Data { events: None, event_receivers: Some(vec![&wire]), event_receiver_groups: None };
+            let data = Data {
+                events: None,
+                event_receivers: Some(vec![&wire]),
+                event_receiver_groups: None,
+            };
             let about = &receiver.receiver;
             let own = (about.name.as_str(), about.version.as_str(), created);
-            serde_json::to_string(&own_body(about.id.to_string(), kind, own, "event.receiver", data))
+            serde_json::to_string(&own_body(
+                about.id.to_string(),
+                kind,
+                own,
+                "event.receiver",
+                data,
+            ))
         }
         MessageSubject::GroupCreated(group) | MessageSubject::GroupModified(group) => {
-            let data = Data { events: None, event_receivers: None, event_receiver_groups: Some(vec![group]) };
+            let data = Data {
+                events: None,
+                event_receivers: None,
+                event_receiver_groups: Some(vec![group]),
+            };
             let own = (group.name.as_str(), group.version.as_str(), created);
-            serde_json::to_string(&own_body(group.id.to_string(), kind, own, "event.receiver.group", data))
+            serde_json::to_string(&own_body(
+                group.id.to_string(),
+                kind,
+                own,
+                "event.receiver.group",
+                data,
+            ))
         }
     }
 }
 
-fn unit_body<'a>(id: String, kind: &'a str, event: &'a Event, success: bool, data: Data<'a>) -> Body<'a> {
+fn unit_body<'a>(
+    id: String,
+    kind: &'a str,
+    event: &'a Event,
+    success: bool,
+    data: Data<'a>,
+) -> Body<'a> {
     Body {
         success,
         id,
@@ -316,7 +383,13 @@ fn wire_receiver(defined: &DefinedReceiver, detail: Detail) -> WireReceiver<'_> 
         version: &receiver.version,
         description: &receiver.description,
         schema: if by_reference { empty_object() } else { schema },
-        schema_ref: by_reference.then(|| reference(format!("epr://receivers/{}", receiver.id), &Sha256::digest(text), text.len())),
+        schema_ref: by_reference.then(|| {
+            reference(
+                format!("epr://receivers/{}", receiver.id),
+                &Sha256::digest(text),
+                text.len(),
+            )
+        }),
         fingerprint: &receiver.fingerprint,
         created_at: receiver.created_at,
     }
@@ -329,8 +402,13 @@ fn wire_event<'a>(
     detail: Detail,
 ) -> Result<WireEvent<'a>, serde_json::Error> {
     let whole = detail == Detail::Whole;
-    let payload_ref =
-        (!whole).then(|| reference(format!("epr://events/{}", event.id), &event.payload_digest, payload.len()));
+    let payload_ref = (!whole).then(|| {
+        reference(
+            format!("epr://events/{}", event.id),
+            &event.payload_digest,
+            payload.len(),
+        )
+    });
     Ok(WireEvent {
         id: event.id,
         name: &event.unit.name,
@@ -339,7 +417,11 @@ fn wire_event<'a>(
         platform_id: &event.unit.platform_id,
         package: &event.unit.package,
         description: &event.description,
-        payload: if whole { Some(RawValue::from_string(compact(payload).into_owned())?) } else { None },
+        payload: if whole {
+            Some(RawValue::from_string(compact(payload).into_owned())?)
+        } else {
+            None
+        },
         payload_ref,
         success: event.success,
         created_at: event.created_at,
@@ -349,7 +431,11 @@ fn wire_event<'a>(
 }
 
 fn reference(uri: String, digest: &[u8], size: usize) -> Reference {
-    Reference { uri, sha256: data_encoding::HEXLOWER.encode(digest), size: i64::try_from(size).unwrap_or(i64::MAX) }
+    Reference {
+        uri,
+        sha256: data_encoding::HEXLOWER.encode(digest),
+        size: i64::try_from(size).unwrap_or(i64::MAX),
+    }
 }
 
 /// The body limit of [`render`] when nothing else is configured.

@@ -63,7 +63,15 @@ impl PrincipalKind {
 
     /// Reads the stored word.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Token, Self::Jwt, Self::Local, Self::Watcher, Self::Import].into_iter().find(|k| k.as_str() == text)
+        [
+            Self::Token,
+            Self::Jwt,
+            Self::Local,
+            Self::Watcher,
+            Self::Import,
+        ]
+        .into_iter()
+        .find(|k| k.as_str() == text)
     }
 }
 
@@ -94,7 +102,13 @@ pub struct Recorder {
 impl fmt::Display for Recorder {
     /// Short form for lists; the names are foreign text and must be quoted around.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({}, {})", self.principal, self.kind.as_str(), self.surface)
+        write!(
+            f,
+            "{} ({}, {})",
+            self.principal,
+            self.kind.as_str(),
+            self.surface
+        )
     }
 }
 
@@ -112,8 +126,11 @@ pub struct Principal {
 impl Principal {
     /// The user of this machine: all scopes, or only `read`.
     pub fn local(name: &str, surface: &str, client: &str, read_only: bool) -> Self {
-        let scopes: &[Scope] =
-            if read_only { &[Scope::Read] } else { &[Scope::Read, Scope::Record, Scope::Define, Scope::Admin] };
+        let scopes: &[Scope] = if read_only {
+            &[Scope::Read]
+        } else {
+            &[Scope::Read, Scope::Record, Scope::Define, Scope::Admin]
+        };
         Self {
             recorder: Recorder {
                 principal: name.to_owned(),
@@ -131,10 +148,18 @@ impl Principal {
         if self.scopes.contains(&scope) {
             return Ok(());
         }
-        let held = self.scopes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let held = self
+            .scopes
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(", ");
         let local = self.recorder.kind == PrincipalKind::Local;
         Err(Refusal::Forbidden {
-            why: format!("this needs the scope `{scope}`; you have {}", if held.is_empty() { "none" } else { &held }),
+            why: format!(
+                "this needs the scope `{scope}`; you have {}",
+                if held.is_empty() { "none" } else { &held }
+            ),
             hint: if local {
                 "The server runs with --read-only; its operator can start it without.".to_owned()
             } else {
@@ -146,10 +171,10 @@ impl Principal {
     /// Refuses when the principal may not record this type for this unit.
     pub fn require_grant(&self, receiver_type: &str, unit_name: &str) -> Result<(), Refusal> {
         let granted = self.grants.is_empty()
-            || self
-                .grants
-                .iter()
-                .any(|g| glob_matches(&g.receiver_type, receiver_type) && glob_matches(&g.unit_name, unit_name));
+            || self.grants.iter().any(|g| {
+                glob_matches(&g.receiver_type, receiver_type)
+                    && glob_matches(&g.unit_name, unit_name)
+            });
         if granted {
             return Ok(());
         }
@@ -181,8 +206,14 @@ mod tests {
     fn a_grant_covers_type_and_name_together() {
         let mut principal = Principal::local("ci", "rest", "", false);
         principal.grants = vec![
-            Grant { receiver_type: "scan.*".into(), unit_name: "pay-*".into() },
-            Grant { receiver_type: "build".into(), unit_name: "*".into() },
+            Grant {
+                receiver_type: "scan.*".into(),
+                unit_name: "pay-*".into(),
+            },
+            Grant {
+                receiver_type: "build".into(),
+                unit_name: "*".into(),
+            },
         ];
         assert!(principal.require_grant("scan.grype", "pay-api").is_ok());
         assert!(principal.require_grant("build", "web").is_ok());

@@ -78,7 +78,9 @@ impl ReceiverDraft {
 /// Refuses a type that belongs to the registry's own messages.
 pub fn check_type(kind: &str) -> Result<(), Refusal> {
     if kind.starts_with(RESERVED_TYPE_PREFIX) {
-        return Err(Refusal::ReservedType { value: kind.to_owned() });
+        return Err(Refusal::ReservedType {
+            value: kind.to_owned(),
+        });
     }
     Ok(())
 }
@@ -98,9 +100,27 @@ mod tests {
     fn fingerprints_are_those_of_existing_servers() {
         let brixton = "The event receiver of Brixton";
         for (kind, description, name, version, expect) in [
-            ("foo.bar", brixton, "foobar", "1.1.3", "464df32e59fe3f4a28b868da8b01eeee457ea1e90e45ef3a9c60362a78c26bed"),
-            ("foo.bar", brixton, "watcher-workshop", "1.0.0", "b183c34c7ba56b17f89dfe0c0b22c0a340889cae88d8e87a3f16bc5bdc8f7acb"),
-            ("dev.foo.python.cli", "foo python cli event receiver", "foo-python-cli", "1.0.0", "9fb8af394a9c4cdfefe7b74d7d9e3111f7ffca07abff19dfe57da98e0d349852"),
+            (
+                "foo.bar",
+                brixton,
+                "foobar",
+                "1.1.3",
+                "464df32e59fe3f4a28b868da8b01eeee457ea1e90e45ef3a9c60362a78c26bed",
+            ),
+            (
+                "foo.bar",
+                brixton,
+                "watcher-workshop",
+                "1.0.0",
+                "b183c34c7ba56b17f89dfe0c0b22c0a340889cae88d8e87a3f16bc5bdc8f7acb",
+            ),
+            (
+                "dev.foo.python.cli",
+                "foo python cli event receiver",
+                "foo-python-cli",
+                "1.0.0",
+                "9fb8af394a9c4cdfefe7b74d7d9e3111f7ffca07abff19dfe57da98e0d349852",
+            ),
         ] {
             assert_eq!(fingerprint(kind, description, name, version), expect);
         }

@@ -254,7 +254,9 @@ fn search_tool(kind: &str) -> &'static str {
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::InvalidId { kind, value, why, .. } => write!(f, "{} is not a {kind} id: {why}.", quoted(value)),
+            Self::InvalidId {
+                kind, value, why, ..
+            } => write!(f, "{} is not a {kind} id: {why}.", quoted(value)),
             Self::InvalidFields(faults) => {
                 for (i, fault) in faults.iter().enumerate() {
                     let gap = if i == 0 { "" } else { "; " };
@@ -262,12 +264,23 @@ impl fmt::Display for Refusal {
                 }
                 write!(f, ".")
             }
-            Self::InvalidArgument { argument, value, why } => {
+            Self::InvalidArgument {
+                argument,
+                value,
+                why,
+            } => {
                 write!(f, "{argument} {} cannot be used: {why}.", quoted(value))
             }
             Self::NotFound { kind, what, .. } => write!(f, "There is no {kind} {}.", quoted(what)),
-            Self::Ambiguous { kind, what, .. } => write!(f, "More than one {kind} fits {}.", quoted(what)),
-            Self::Conflict { kind, what, existing, differs } => write!(
+            Self::Ambiguous { kind, what, .. } => {
+                write!(f, "More than one {kind} fits {}.", quoted(what))
+            }
+            Self::Conflict {
+                kind,
+                what,
+                existing,
+                differs,
+            } => write!(
                 f,
                 "A {kind} {} exists with another {}: {existing}.",
                 quoted(what),
@@ -280,7 +293,11 @@ impl fmt::Display for Refusal {
             ),
             Self::InvalidJson { what, why } => write!(f, "The {what} is not JSON: {why}."),
             Self::InvalidSchema { at, why, .. } => {
-                write!(f, "The schema cannot be used at {}: {why}.", quoted(if at.is_empty() { "/" } else { at }))
+                write!(
+                    f,
+                    "The schema cannot be used at {}: {why}.",
+                    quoted(if at.is_empty() { "/" } else { at })
+                )
             }
             Self::SchemaTooCostly { cost, limit, at } => write!(
                 f,
@@ -288,23 +305,46 @@ impl fmt::Display for Refusal {
                 quoted(if at.is_empty() { "/" } else { at })
             ),
             Self::UnresolvedRefs { missing } => {
-                write!(f, "The schema refers to documents that this server does not have (nothing is ever fetched): ")?;
+                write!(
+                    f,
+                    "The schema refers to documents that this server does not have (nothing is ever fetched): "
+                )?;
                 for (i, id) in missing.iter().enumerate() {
                     write!(f, "{}{}", if i == 0 { "" } else { ", " }, quoted(id))?;
                 }
                 write!(f, ".")
             }
-            Self::SchemaMismatch { receiver_id, violations, more } => {
-                write!(f, "The payload does not match the schema of receiver {receiver_id}: ")?;
+            Self::SchemaMismatch {
+                receiver_id,
+                violations,
+                more,
+            } => {
+                write!(
+                    f,
+                    "The payload does not match the schema of receiver {receiver_id}: "
+                )?;
                 for (i, violation) in violations.iter().enumerate() {
                     let gap = if i == 0 { "" } else { "; " };
-                    let at = if violation.at.is_empty() { "(root)" } else { &violation.at };
+                    let at = if violation.at.is_empty() {
+                        "(root)"
+                    } else {
+                        &violation.at
+                    };
                     write!(f, "{gap}{} {}", quoted(at), quoted(&violation.what))?;
                 }
                 write!(f, "{}.", if *more { "; and more" } else { "" })
             }
-            Self::TooLarge { what, size, limit, unit, .. } => match size {
-                Some(size) => write!(f, "The {what} has {size} {unit}; at most {limit} are allowed."),
+            Self::TooLarge {
+                what,
+                size,
+                limit,
+                unit,
+                ..
+            } => match size {
+                Some(size) => write!(
+                    f,
+                    "The {what} has {size} {unit}; at most {limit} are allowed."
+                ),
                 None => write!(f, "The {what} has more than {limit} {unit}."),
             },
             Self::Forbidden { why, .. } => write!(f, "Not allowed: {why}."),

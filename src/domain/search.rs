@@ -132,7 +132,9 @@ impl EventFilter {
 
     /// Whether a payload fits.
     pub fn fits_payload(&self, payload: &Value) -> bool {
-        self.payload.iter().all(|want| equal_at(payload, &want.pointer, &want.value))
+        self.payload
+            .iter()
+            .all(|want| equal_at(payload, &want.pointer, &want.value))
     }
 }
 
@@ -209,8 +211,11 @@ impl Cursor {
         if text.len() > limits::CURSOR_CHARS {
             return Err(invalid("it is too long to be one"));
         }
-        let bytes = BASE64URL_NOPAD.decode(text.as_bytes()).map_err(|_| invalid("it is not one of this server"))?;
-        let bytes = <[u8; 13]>::try_from(bytes).map_err(|_| invalid("it is not one of this server"))?;
+        let bytes = BASE64URL_NOPAD
+            .decode(text.as_bytes())
+            .map_err(|_| invalid("it is not one of this server"))?;
+        let bytes =
+            <[u8; 13]>::try_from(bytes).map_err(|_| invalid("it is not one of this server"))?;
         let [version, m0, m1, m2, m3, position @ ..] = bytes;
         if version != CURSOR_VERSION {
             return Err(invalid("it comes from another version of this server"));
@@ -248,7 +253,11 @@ mod tests {
     #[test]
     fn a_cursor_of_another_query_is_refused() {
         let (a, b) = (query_mark("events", &1), query_mark("events", &2));
-        let cursor = Cursor { position: 77, mark: a }.encode();
+        let cursor = Cursor {
+            position: 77,
+            mark: a,
+        }
+        .encode();
         assert_eq!(Cursor::decode(&cursor, a), Ok(77));
         for bad in ["", "x", "////", &cursor[1..], &"A".repeat(5000)] {
             assert!(Cursor::decode(bad, a).is_err(), "{bad}");

@@ -16,7 +16,13 @@ impl FieldCheck {
         if self.sized(field, value)
             && let Some(c) = value.chars().find(|c| is_hidden(*c))
         {
-            self.fault(field, format!("holds the invisible character U+{:04X}: remove it", u32::from(c)));
+            self.fault(
+                field,
+                format!(
+                    "holds the invisible character U+{:04X}: remove it",
+                    u32::from(c)
+                ),
+            );
         }
     }
 
@@ -27,12 +33,19 @@ impl FieldCheck {
 
     /// Adds a fault of another kind.
     pub fn fault(&mut self, field: &'static str, why: impl Into<String>) {
-        self.faults.push(FieldFault { field, why: why.into() });
+        self.faults.push(FieldFault {
+            field,
+            why: why.into(),
+        });
     }
 
     /// All faults as one refusal, or nothing.
     pub fn finish(self) -> Result<(), Refusal> {
-        if self.faults.is_empty() { Ok(()) } else { Err(Refusal::InvalidFields(self.faults)) }
+        if self.faults.is_empty() {
+            Ok(())
+        } else {
+            Err(Refusal::InvalidFields(self.faults))
+        }
     }
 
     fn sized(&mut self, field: &'static str, value: &str) -> bool {
@@ -40,7 +53,13 @@ impl FieldCheck {
         if value.chars().all(|c| c.is_whitespace() || is_hidden(c)) {
             self.fault(field, "cannot be blank");
         } else if length > limits::FIELD_CHARS {
-            self.fault(field, format!("has {length} characters; at most {} are allowed", limits::FIELD_CHARS));
+            self.fault(
+                field,
+                format!(
+                    "has {length} characters; at most {} are allowed",
+                    limits::FIELD_CHARS
+                ),
+            );
         } else if value.contains('\0') {
             self.fault(field, "holds a NUL character: remove it");
         } else {
@@ -118,7 +137,8 @@ pub fn escape_hidden_in_json(json: &str) -> String {
 /// Matches `*` (any run of characters) and `?` (one character); everything else is literal.
 /// Linear in practice and free of recursion.
 pub fn glob_matches(pattern: &str, text: &str) -> bool {
-    let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
+    let (pattern, text): (Vec<char>, Vec<char>) =
+        (pattern.chars().collect(), text.chars().collect());
     let (mut p, mut t) = (0, 0);
     let mut retry: Option<(usize, usize)> = None;
     while t < text.len() {
@@ -157,7 +177,9 @@ mod tests {
         check.identity("release", "1\u{202E}2");
         check.prose("description", "a\0b");
         check.identity("package", &"ü".repeat(255));
-        let Err(Refusal::InvalidFields(faults)) = check.finish() else { panic!("accepted") };
+        let Err(Refusal::InvalidFields(faults)) = check.finish() else {
+            panic!("accepted")
+        };
         let fields: Vec<_> = faults.iter().map(|f| f.field).collect();
         assert_eq!(fields, ["name", "version", "release", "description"]);
     }
@@ -172,8 +194,14 @@ mod tests {
     #[test]
     fn globs() {
         for (pattern, text, expect) in [
-            ("*", "", true), ("a*c", "abbc", true), ("a*c", "abb", false), ("a?c", "abc", true), ("", "a", false),
-            ("dev.cdevents.*", "dev.cdevents.build", true), ("*a*b*", "xxaxxbxx", true), ("a", "a", true),
+            ("*", "", true),
+            ("a*c", "abbc", true),
+            ("a*c", "abb", false),
+            ("a?c", "abc", true),
+            ("", "a", false),
+            ("dev.cdevents.*", "dev.cdevents.build", true),
+            ("*a*b*", "xxaxxbxx", true),
+            ("a", "a", true),
         ] {
             assert_eq!(glob_matches(pattern, text), expect, "{pattern} {text}");
         }

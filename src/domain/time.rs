@@ -69,7 +69,10 @@ pub trait Clock: Send + Sync + fmt::Debug {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that reads the machine's clock"
+    )]
     fn now(&self) -> Timestamp {
         Timestamp::from_jiff(jiff::Timestamp::now())
     }
@@ -86,7 +89,10 @@ pub struct SteppingClock {
 impl SteppingClock {
     /// Starts at `start` and moves by `step_micros` after each reading (0 stands still).
     pub fn new(start: Timestamp, step_micros: i64) -> Self {
-        Self { next: AtomicI64::new(start.as_micros()), step: step_micros }
+        Self {
+            next: AtomicI64::new(start.as_micros()),
+            step: step_micros,
+        }
     }
 
     /// Moves the clock to `instant`, backwards too.
@@ -107,8 +113,17 @@ mod tests {
 
     #[test]
     fn prints_utc_with_the_zeros_trimmed() {
-        assert_eq!(Timestamp::from_micros(1_795_383_584_374_843).to_string(), "2026-11-22T21:39:44.374843Z");
-        assert_eq!(Timestamp::from_micros(1_795_383_584_500_000).to_string(), "2026-11-22T21:39:44.5Z");
-        assert_eq!(Timestamp::from_micros(1_795_383_584_999_999).to_seconds_string(), "2026-11-22T21:39:44Z");
+        assert_eq!(
+            Timestamp::from_micros(1_795_383_584_374_843).to_string(),
+            "2026-11-22T21:39:44.374843Z"
+        );
+        assert_eq!(
+            Timestamp::from_micros(1_795_383_584_500_000).to_string(),
+            "2026-11-22T21:39:44.5Z"
+        );
+        assert_eq!(
+            Timestamp::from_micros(1_795_383_584_999_999).to_seconds_string(),
+            "2026-11-22T21:39:44Z"
+        );
     }
 }

@@ -10,7 +10,11 @@ use super::refusal::Refusal;
 use super::text::FieldCheck;
 
 /// RFC 3986 section 2.3: the characters that need no percent-encoding anywhere.
-const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 
 /// The start of a unit's printed form.
 pub const HISTORY_PREFIX: &str = "epr://history/";
@@ -89,17 +93,27 @@ impl Unit {
         let invalid = |why: &str| Refusal::InvalidArgument {
             argument: "unit",
             value: text.to_owned(),
-            why: format!("{why}; a unit is written epr://history/NAME/VERSION/RELEASE/PLATFORM_ID/PACKAGE, percent-encoded"),
+            why: format!(
+                "{why}; a unit is written epr://history/NAME/VERSION/RELEASE/PLATFORM_ID/PACKAGE, percent-encoded"
+            ),
         };
         let path = text.strip_prefix(HISTORY_PREFIX).unwrap_or(text);
         let mut parts = Vec::with_capacity(5);
         for part in path.split('/') {
-            let decoded = percent_decode_str(part).decode_utf8().map_err(|_| invalid("a part is not UTF-8"))?;
+            let decoded = percent_decode_str(part)
+                .decode_utf8()
+                .map_err(|_| invalid("a part is not UTF-8"))?;
             parts.push(decoded.into_owned());
         }
-        let [name, version, release, platform_id, package] =
-            <[String; 5]>::try_from(parts).map_err(|parts| invalid(&format!("it has {} parts, not 5", parts.len())))?;
-        let unit = Self { name, version, release, platform_id, package };
+        let [name, version, release, platform_id, package] = <[String; 5]>::try_from(parts)
+            .map_err(|parts| invalid(&format!("it has {} parts, not 5", parts.len())))?;
+        let unit = Self {
+            name,
+            version,
+            release,
+            platform_id,
+            package,
+        };
         let mut check = FieldCheck::default();
         unit.check(&mut check);
         check.finish()?;
@@ -114,7 +128,10 @@ pub fn encode(text: &str) -> String {
 
 /// Decodes percent-encoding; text that is not UTF-8 afterwards is refused.
 pub fn decode(text: &str) -> Option<String> {
-    percent_decode_str(text).decode_utf8().ok().map(std::borrow::Cow::into_owned)
+    percent_decode_str(text)
+        .decode_utf8()
+        .ok()
+        .map(std::borrow::Cow::into_owned)
 }
 
 /// How a caller names a unit: its printed form or an event id, or any subset of the five parts.
@@ -166,7 +183,8 @@ impl UnitQuery {
 
     /// Whether `unit` has every part that was given.
     pub fn fits(&self, unit: &Unit) -> bool {
-        self.parts().all(|(field, value)| unit.parts().iter().any(|(f, v)| *f == field && *v == value))
+        self.parts()
+            .all(|(field, value)| unit.parts().iter().any(|(f, v)| *f == field && *v == value))
     }
 
     /// What was given, for a refusal.
@@ -187,12 +205,21 @@ mod tests {
 
     fn unit(parts: [&str; 5]) -> Unit {
         let [name, version, release, platform_id, package] = parts.map(str::to_owned);
-        Unit { name, version, release, platform_id, package }
+        Unit {
+            name,
+            version,
+            release,
+            platform_id,
+            package,
+        }
     }
 
     #[test]
     fn moving_text_between_parts_makes_another_unit() {
-        assert_ne!(unit(["ab", "c", "r", "p", "k"]).key(), unit(["a", "bc", "r", "p", "k"]).key());
+        assert_ne!(
+            unit(["ab", "c", "r", "p", "k"]).key(),
+            unit(["a", "bc", "r", "p", "k"]).key()
+        );
     }
 
     #[test]

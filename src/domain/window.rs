@@ -17,7 +17,12 @@ pub struct Window {
 
 /// Reads a window. A date means its whole day in `tz` (an IANA name, UTC when absent): as `since`
 /// its start, as `until` its end. `24h` or `7d` means that long before `now`.
-pub fn parse(since: Option<&str>, until: Option<&str>, tz: Option<&str>, now: Timestamp) -> Result<Window, Refusal> {
+pub fn parse(
+    since: Option<&str>,
+    until: Option<&str>,
+    tz: Option<&str>,
+    now: Timestamp,
+) -> Result<Window, Refusal> {
     let zone = match tz {
         None => TimeZone::UTC,
         Some(name) => TimeZone::get(name).map_err(|_| Refusal::InvalidArgument {
@@ -26,8 +31,12 @@ pub fn parse(since: Option<&str>, until: Option<&str>, tz: Option<&str>, now: Ti
             why: "a time zone is an IANA name such as Europe/Berlin".to_owned(),
         })?,
     };
-    let from = since.map(|text| instant("since", text, &zone, now, false)).transpose()?;
-    let to = until.map(|text| instant("until", text, &zone, now, true)).transpose()?;
+    let from = since
+        .map(|text| instant("since", text, &zone, now, false))
+        .transpose()?;
+    let to = until
+        .map(|text| instant("until", text, &zone, now, true))
+        .transpose()?;
     if let (Some(from), Some(to)) = (from, to)
         && from >= to
     {
@@ -48,10 +57,12 @@ fn instant(
     end_of_day: bool,
 ) -> Result<Timestamp, Refusal> {
     let trimmed = text.trim();
-    let invalid = || Refusal::InvalidArgument {
+    let invalid = || {
+        Refusal::InvalidArgument {
         argument,
         value: text.to_owned(),
         why: "write 2026-11-22T21:00:00Z, 2026-11-22, or a span back from now such as 90m, 24h, 7d, 4w".to_owned(),
+    }
     };
     if trimmed == "now" {
         return Ok(now);
@@ -65,7 +76,11 @@ fn instant(
     if let Ok(date) = trimmed.parse::<Date>()
         && trimmed.len() <= 10
     {
-        let day = if end_of_day { date.tomorrow().map_err(|_| invalid())? } else { date };
+        let day = if end_of_day {
+            date.tomorrow().map_err(|_| invalid())?
+        } else {
+            date
+        };
         let start = day.to_zoned(zone.clone()).map_err(|_| invalid())?;
         return Ok(Timestamp::from_jiff(start.timestamp()));
     }
@@ -103,7 +118,11 @@ mod tests {
     }
 
     fn from(text: &str, tz: Option<&str>) -> String {
-        parse(Some(text), None, tz, now()).unwrap().from.unwrap().to_string()
+        parse(Some(text), None, tz, now())
+            .unwrap()
+            .from
+            .unwrap()
+            .to_string()
     }
 
     #[test]
@@ -111,16 +130,33 @@ mod tests {
         assert_eq!(from("24h", None), "2026-11-21T12:00:00Z");
         assert_eq!(from("7d", None), "2026-11-15T12:00:00Z");
         assert_eq!(from("2026-11-22", None), "2026-11-22T00:00:00Z");
-        assert_eq!(from("2026-11-22", Some("Europe/Berlin")), "2026-11-21T23:00:00Z");
-        assert_eq!(from("2026-11-22T10:00:00+02:00", None), "2026-11-22T08:00:00Z");
-        assert_eq!(from("2026-11-22 10:00", Some("America/New_York")), "2026-11-22T15:00:00Z");
+        assert_eq!(
+            from("2026-11-22", Some("Europe/Berlin")),
+            "2026-11-21T23:00:00Z"
+        );
+        assert_eq!(
+            from("2026-11-22T10:00:00+02:00", None),
+            "2026-11-22T08:00:00Z"
+        );
+        assert_eq!(
+            from("2026-11-22 10:00", Some("America/New_York")),
+            "2026-11-22T15:00:00Z"
+        );
         let day = parse(Some("2026-11-22"), Some("2026-11-22"), None, now()).unwrap();
         assert_eq!(day.to.unwrap().to_string(), "2026-11-23T00:00:00Z");
     }
 
     #[test]
     fn refuses_the_rest() {
-        for bad in ["", "yesterday", "h", "-3h", "2026-13-01", "99999999999999999999d", "2026-02-30"] {
+        for bad in [
+            "",
+            "yesterday",
+            "h",
+            "-3h",
+            "2026-13-01",
+            "99999999999999999999d",
+            "2026-02-30",
+        ] {
             assert!(parse(Some(bad), None, None, now()).is_err(), "{bad}");
         }
         assert!(parse(None, None, Some("Mars/Olympus"), now()).is_err());

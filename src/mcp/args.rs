@@ -287,17 +287,17 @@ fn param_of(known: &[&'static Param], key: &str) -> Option<&'static Param> {
 
 fn snake_case(key: &str) -> String {
     let mut out = String::with_capacity(key.len() + 4);
+    let mut after_lower = false;
     for c in key.chars().take(80) {
-        if c == '-' || c == ' ' {
+        if c.is_ascii_uppercase() && after_lower {
             out.push('_');
-        } else if c.is_ascii_uppercase() {
-            if !out.is_empty() && !out.ends_with('_') {
-                out.push('_');
-            }
-            out.push(c.to_ascii_lowercase());
-        } else {
-            out.push(c);
         }
+        after_lower = c.is_ascii_lowercase() || c.is_ascii_digit();
+        out.push(if c == '-' || c == ' ' {
+            '_'
+        } else {
+            c.to_ascii_lowercase()
+        });
     }
     out
 }

@@ -47,7 +47,10 @@ impl McpServer {
     fn unknown_tool(&self, name: &str) -> ErrorData {
         let offered = || self.tools().map(|tool| tool.name);
         let hint = match (catalogue::tool(name), nearest(name, offered())) {
-            (Some(_), _) => "it exists, but this server does not offer it".to_owned(),
+            (Some(tool), _) if self.options().read_only && tool.effect.writes() => {
+                "it writes, and this server was started with --read-only".to_owned()
+            }
+            (Some(_), _) => "it exists, but this server was started without it".to_owned(),
             (None, Some(near)) => format!("did you mean {near}?"),
             (None, None) => format!("there are {}", offered().collect::<Vec<_>>().join(", ")),
         };

@@ -49,6 +49,13 @@ impl Obj {
         self.put(key, value.to_string())
     }
 
+    /// Takes fields away.
+    #[must_use]
+    pub(crate) fn without(mut self, keys: &[&str]) -> Self {
+        self.0.retain(|key, _| !keys.contains(&key.as_str()));
+        self
+    }
+
     /// Adds a flag only when it is set.
     #[must_use]
     pub(crate) fn flag(self, key: &str, set: bool) -> Self {

@@ -156,7 +156,7 @@ mod tests {
                 tools: tools.clone(),
                 ..ToolChoice::default()
             }),
-            ["create_event", "fetch_event"]
+            ["fetch_event", "create_event"]
         );
         assert_eq!(
             names(&ToolChoice {

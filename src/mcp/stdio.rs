@@ -4,6 +4,7 @@
 //! never comes. This one answers every faulty line, with the request's id wherever the line has
 //! one, in bounded memory.
 
+mod flight;
 mod lines;
 mod message;
 mod output;
@@ -13,21 +14,29 @@ mod tests;
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
+use std::time::Duration;
 
 use rmcp::ServiceExt as _;
-use rmcp::model::{ClientJsonRpcMessage, ClientRequest};
+use rmcp::model::{ClientJsonRpcMessage, ClientNotification, ClientRequest};
 use rmcp::service::{
     QuitReason, RoleServer, RxJsonRpcMessage, ServerInitializeError, TxJsonRpcMessage,
 };
 use rmcp::transport::Transport;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use self::flight::Flights;
 use self::lines::{Lines, Read};
 use self::message::{Understood, fault_line, too_long, understand};
 use self::output::Output;
 use super::McpServer;
 use crate::limits;
+
+/// Bytes of requests in flight; beyond that no more is read until some are answered.
+const IN_FLIGHT_BYTES: usize = 16 * limits::MCP_MESSAGE_BYTES;
+/// Seconds that calls in progress are given when the input has ended.
+const LAST_CALLS_SECONDS: u64 = 30;
 
 /// Why serving ended badly.
 #[derive(Debug)]
@@ -90,6 +99,7 @@ where
 struct Stdio<R> {
     lines: Lines<R>,
     output: Option<Output>,
+    flights: Flights,
     /// Answers to faulty lines that are not on their way yet.
     faults: VecDeque<Vec<u8>>,
     /// Whether a request has begun the session.
@@ -101,27 +111,45 @@ impl<R: AsyncRead + Unpin> Stdio<R> {
         Self {
             lines: Lines::new(input, most),
             output: Some(Output::start(output)),
+            flights: Flights::default(),
             faults: VecDeque::new(),
             begun: false,
         }
     }
 
-    /// What the SDK is to see of a message. Before the session begins it takes requests alone and
-    /// ends at anything else.
-    fn admit(&mut self, message: ClientJsonRpcMessage) -> Option<ClientJsonRpcMessage> {
-        if self.begun {
+    /// What the SDK is to see of a message that arrived in `bytes`.
+    fn admit(
+        &mut self,
+        message: ClientJsonRpcMessage,
+        bytes: usize,
+    ) -> Option<ClientJsonRpcMessage> {
+        match &message {
+            ClientJsonRpcMessage::Request(request) => {
+                self.flights.took_off(request.id.clone(), bytes);
+                // These two leave open which lifecycle the client chooses.
+                let neutral = matches!(
+                    request.request,
+                    ClientRequest::PingRequest(_) | ClientRequest::DiscoverRequest(_)
+                );
+                self.begun |= !neutral;
+            }
+            ClientJsonRpcMessage::Notification(notification) => {
+                if let ClientNotification::CancelledNotification(cancelled) =
+                    &notification.notification
+                    && let Some(id) = &cancelled.params.request_id
+                {
+                    // The SDK drops its answer.
+                    self.flights.landed(id);
+                }
+            }
+            ClientJsonRpcMessage::Response(_) | ClientJsonRpcMessage::Error(_) => {}
+        }
+        if self.begun || matches!(message, ClientJsonRpcMessage::Request(_)) {
             return Some(message);
         }
-        let ClientJsonRpcMessage::Request(request) = &message else {
-            tracing::debug!("a message before the first request is ignored");
-            return None;
-        };
-        // These two leave open which lifecycle the client chooses.
-        self.begun = !matches!(
-            request.request,
-            ClientRequest::PingRequest(_) | ClientRequest::DiscoverRequest(_)
-        );
-        Some(message)
+        // Before the session begins the SDK takes requests alone and ends at anything else.
+        tracing::debug!("a message before the first request is ignored");
+        None
     }
 }
 
@@ -133,12 +161,22 @@ impl<R: AsyncRead + Send + Unpin> Transport<RoleServer> for Stdio<R> {
         item: TxJsonRpcMessage<RoleServer>,
     ) -> impl Future<Output = Result<(), Self::Error>> + Send + 'static {
         let sending = self.output.as_ref().map(Output::sender);
+        let flights = self.flights.clone();
         async move {
-            let line = output::line(&item)?;
-            match sending {
-                Some(sending) => sending.send(line).await,
-                None => Err(output::closed()),
+            let answers = match &item {
+                TxJsonRpcMessage::<RoleServer>::Response(response) => Some(response.id.clone()),
+                TxJsonRpcMessage::<RoleServer>::Error(error) => error.id.clone(),
+                _ => None,
+            };
+            let sent = match (sending, output::line(&item)) {
+                (Some(sending), Ok(line)) => sending.send(line).await,
+                (None, _) => Err(output::closed()),
+                (_, Err(error)) => Err(error),
+            };
+            if let Some(id) = answers {
+                flights.landed(&id);
             }
+            sent
         }
     }
 
@@ -151,14 +189,25 @@ impl<R: AsyncRead + Send + Unpin> Transport<RoleServer> for Stdio<R> {
                 self.faults.pop_front();
             }
             let read = tokio::select! {
-                read = self.lines.next() => read,
                 () = output.failed() => return None,
+                read = async {
+                    self.flights.at_most(IN_FLIGHT_BYTES).await;
+                    self.lines.next().await
+                } => read,
             };
-            let understood = match read {
-                Read::Line(line) => understand(&line, false),
-                Read::Rest(line) => understand(&line, true),
-                Read::TooLong { scan, size } => too_long(&scan, size),
-                Read::End => return None,
+            let (understood, bytes) = match read {
+                Read::Line(line) => (understand(&line, false), line.len()),
+                Read::Rest(line) => (understand(&line, true), line.len()),
+                Read::TooLong { scan, size } => (too_long(&scan, size), 0),
+                Read::End => {
+                    // The SDK gives calls in progress few seconds once it hears of the end.
+                    let _ = timeout(
+                        Duration::from_secs(LAST_CALLS_SECONDS),
+                        self.flights.at_most(0),
+                    )
+                    .await;
+                    return None;
+                }
                 Read::Failed(error) => {
                     tracing::warn!(%error, "the input cannot be read");
                     return None;
@@ -166,7 +215,7 @@ impl<R: AsyncRead + Send + Unpin> Transport<RoleServer> for Stdio<R> {
             };
             match understood {
                 Understood::Message(message) => {
-                    if let Some(message) = self.admit(*message) {
+                    if let Some(message) = self.admit(*message, bytes) {
                         return Some(message);
                     }
                 }

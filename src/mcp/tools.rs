@@ -44,6 +44,19 @@ fn matches(args: &mut Args, name: &'static str) -> Vec<TextMatch> {
         .collect()
 }
 
+/// JSON pointers; a plain member name can only mean the pointer to it.
+fn pointers(args: &mut Args, name: &'static str) -> Vec<String> {
+    args.texts(name).into_iter().map(as_pointer).collect()
+}
+
+fn as_pointer(text: String) -> String {
+    if text.is_empty() || text.starts_with('/') {
+        text
+    } else {
+        format!("/{text}")
+    }
+}
+
 fn definition_filter(args: &mut Args) -> DefinitionFilter {
     DefinitionFilter {
         name: matches(args, "name"),

@@ -1,6 +1,9 @@
 //! Receivers and groups: creating, enabling, reading, listing.
 
-use super::views::{DefinitionPage, GroupInput, GroupWritten, PassingUnits, ReceiverInput, ReceiverWritten, Warning, WriteOptions};
+use super::views::{
+    DefinitionPage, GroupInput, GroupWritten, PassingUnits, ReceiverInput, ReceiverWritten,
+    Warning, WriteOptions,
+};
 use super::{Registry, Result, unexpected};
 use crate::domain::command::{Action, Outcome};
 use crate::domain::group::{Group, GroupDraft};
@@ -23,7 +26,9 @@ impl Registry {
         options: &WriteOptions,
     ) -> Result<ReceiverWritten> {
         let target = format!("{} {} {}", input.name, input.kind, input.version);
-        let result = self.create_receiver_unaudited(principal, input, options).await;
+        let result = self
+            .create_receiver_unaudited(principal, input, options)
+            .await;
         self.audited(principal, "create_receiver", &target, options, result)
     }
 
@@ -49,7 +54,9 @@ impl Registry {
                 return Err(Refusal::InvalidArgument {
                     argument: "schema",
                     value: String::new(),
-                    why: "a receiver needs a schema, or schema_name: any to accept every JSON value".to_owned(),
+                    why:
+                        "a receiver needs a schema, or schema_name: any to accept every JSON value"
+                            .to_owned(),
                 }
                 .into());
             }
@@ -63,7 +70,11 @@ impl Registry {
             allow_unresolved_refs: input.allow_unresolved_refs,
         };
         draft.check()?;
-        let compiled = self.inner.schemas.compile(schema_text.clone(), draft.allow_unresolved_refs).await?;
+        let compiled = self
+            .inner
+            .schemas
+            .compile(schema_text.clone(), draft.allow_unresolved_refs)
+            .await?;
         draft.schema = compact(schema_text.trim()).into_owned();
         let action = Action::CreateReceiver {
             id: ReceiverId::new(self.inner.ids.next()),
@@ -71,7 +82,12 @@ impl Registry {
             unchecked_refs: compiled.unchecked_refs(),
         };
         match self.submit(principal, action, options).await? {
-            Outcome::Receiver { receiver, created, shares_type_with_group, messages } => {
+            Outcome::Receiver {
+                receiver,
+                created,
+                shares_type_with_group,
+                messages,
+            } => {
                 let mut warnings = Vec::new();
                 if shares_type_with_group {
                     warnings.push(shared_type("group"));
@@ -79,11 +95,23 @@ impl Registry {
                 if receiver.unchecked_refs {
                     warnings.push(unchecked_refs());
                 }
-                Ok(ReceiverWritten { receiver: *receiver, created, warnings, messages })
+                Ok(ReceiverWritten {
+                    receiver: *receiver,
+                    created,
+                    warnings,
+                    messages,
+                })
             }
             Outcome::Replayed { id } => {
-                let receiver = self.receiver_named(self.store().await?.as_ref(), &id).await?;
-                Ok(ReceiverWritten { receiver, created: false, warnings: Vec::new(), messages: Vec::new() })
+                let receiver = self
+                    .receiver_named(self.store().await?.as_ref(), &id)
+                    .await?;
+                Ok(ReceiverWritten {
+                    receiver,
+                    created: false,
+                    warnings: Vec::new(),
+                    messages: Vec::new(),
+                })
             }
             _ => Err(unexpected()),
         }
@@ -128,12 +156,22 @@ impl Registry {
         }
         let store = self.store().await?;
         for what in &input.receivers {
-            draft.event_receiver_ids.push(self.receiver_named(store.as_ref(), what).await?.id);
+            draft
+                .event_receiver_ids
+                .push(self.receiver_named(store.as_ref(), what).await?.id);
         }
         draft.check()?;
-        let action = Action::CreateGroup { id: GroupId::new(self.inner.ids.next()), draft };
+        let action = Action::CreateGroup {
+            id: GroupId::new(self.inner.ids.next()),
+            draft,
+        };
         match self.submit(principal, action, options).await? {
-            Outcome::Group { group, created, shares_type_with_receiver, messages } => {
+            Outcome::Group {
+                group,
+                created,
+                shares_type_with_receiver,
+                messages,
+            } => {
                 let mut warnings = Vec::new();
                 if shares_type_with_receiver {
                     warnings.push(shared_type("receiver"));
@@ -147,11 +185,13 @@ impl Registry {
                         ),
                     });
                 }
-                self.group_written(store.as_ref(), group, created, warnings, messages).await
+                self.group_written(store.as_ref(), group, created, warnings, messages)
+                    .await
             }
             Outcome::Replayed { id } => {
                 let group = self.group_named(store.as_ref(), &id).await?;
-                self.group_written(store.as_ref(), group, false, Vec::new(), Vec::new()).await
+                self.group_written(store.as_ref(), group, false, Vec::new(), Vec::new())
+                    .await
             }
             _ => Err(unexpected()),
         }
@@ -165,7 +205,9 @@ impl Registry {
         enabled: bool,
         options: &WriteOptions,
     ) -> Result<GroupWritten> {
-        let result = self.set_group_enabled_unaudited(principal, group, enabled, options).await;
+        let result = self
+            .set_group_enabled_unaudited(principal, group, enabled, options)
+            .await;
         self.audited(principal, "set_group_enabled", group, options, result)
     }
 
@@ -179,13 +221,22 @@ impl Registry {
         principal.require(Scope::Define)?;
         let store = self.store().await?;
         let id = self.group_named(store.as_ref(), group).await?.id;
-        match self.submit(principal, Action::SetGroupEnabled { id, enabled }, options).await? {
-            Outcome::GroupEnabled { group, changed, messages } => {
-                self.group_written(store.as_ref(), group, changed, Vec::new(), messages).await
+        match self
+            .submit(principal, Action::SetGroupEnabled { id, enabled }, options)
+            .await?
+        {
+            Outcome::GroupEnabled {
+                group,
+                changed,
+                messages,
+            } => {
+                self.group_written(store.as_ref(), group, changed, Vec::new(), messages)
+                    .await
             }
             Outcome::Replayed { id } => {
                 let group = self.group_named(store.as_ref(), &id).await?;
-                self.group_written(store.as_ref(), group, false, Vec::new(), Vec::new()).await
+                self.group_written(store.as_ref(), group, false, Vec::new(), Vec::new())
+                    .await
             }
             _ => Err(unexpected()),
         }
@@ -204,26 +255,50 @@ impl Registry {
             warnings.push(unchecked_refs());
         }
         let passing = if group.enabled {
-            let look = self.look_at_gate(store, &group, None, limits::PASSING_COUNT).await?;
-            Some(PassingUnits { count: look.passing, exact: look.next.is_none() })
+            let look = self
+                .look_at_gate(store, &group, None, limits::PASSING_COUNT)
+                .await?;
+            Some(PassingUnits {
+                count: look.passing,
+                exact: look.next.is_none(),
+            })
         } else {
             None
         };
-        Ok(GroupWritten { group, receivers, changed, passing, warnings, messages })
+        Ok(GroupWritten {
+            group,
+            receivers,
+            changed,
+            passing,
+            warnings,
+            messages,
+        })
     }
 
     /// A receiver with its schema, by id, name or type.
-    pub async fn fetch_receiver(&self, principal: &Principal, what: &str) -> Result<DefinedReceiver> {
+    pub async fn fetch_receiver(
+        &self,
+        principal: &Principal,
+        what: &str,
+    ) -> Result<DefinedReceiver> {
         principal.require(Scope::Read)?;
         let store = self.store().await?;
         let receiver = self.receiver_named(store.as_ref(), what).await?;
-        let text = store.schema(receiver.id).await?.unwrap_or_else(|| "{}".to_owned());
-        let schema = serde_json::value::RawValue::from_string(text).map_err(super::Error::internal)?;
+        let text = store
+            .schema(receiver.id)
+            .await?
+            .unwrap_or_else(|| "{}".to_owned());
+        let schema =
+            serde_json::value::RawValue::from_string(text).map_err(super::Error::internal)?;
         Ok(DefinedReceiver { receiver, schema })
     }
 
     /// A group with its members, by id, name or type.
-    pub async fn fetch_group(&self, principal: &Principal, what: &str) -> Result<(Group, Vec<Receiver>)> {
+    pub async fn fetch_group(
+        &self,
+        principal: &Principal,
+        what: &str,
+    ) -> Result<(Group, Vec<Receiver>)> {
         principal.require(Scope::Read)?;
         let store = self.store().await?;
         let group = self.group_named(store.as_ref(), what).await?;
@@ -243,10 +318,18 @@ impl Registry {
         let mark = query_mark("receivers", filter);
         let after = cursor.map(|c| Cursor::decode(c, mark)).transpose()?;
         let store = self.store().await?;
-        let page = store.find_receivers(filter, after, limit.clamp(1, limits::PAGE_MAX)).await?;
-        let total = if *filter == DefinitionFilter::default() { Some(store.counters().await?.receivers) } else { None };
+        let page = store
+            .find_receivers(filter, after, limit.clamp(1, limits::PAGE_MAX))
+            .await?;
+        let total = if *filter == DefinitionFilter::default() {
+            Some(store.counters().await?.receivers)
+        } else {
+            None
+        };
         Ok(DefinitionPage {
-            total: total.or_else(|| (after.is_none() && page.next.is_none()).then_some(page.rows.len() as u64)),
+            total: total.or_else(|| {
+                (after.is_none() && page.next.is_none()).then_some(page.rows.len() as u64)
+            }),
             next_cursor: page.next.map(|position| Cursor { position, mark }.encode()),
             scanned: page.scanned,
             rows: page.rows,
@@ -265,10 +348,18 @@ impl Registry {
         let mark = query_mark("groups", filter);
         let after = cursor.map(|c| Cursor::decode(c, mark)).transpose()?;
         let store = self.store().await?;
-        let page = store.find_groups(filter, after, limit.clamp(1, limits::PAGE_MAX)).await?;
-        let total = if *filter == DefinitionFilter::default() { Some(store.counters().await?.groups) } else { None };
+        let page = store
+            .find_groups(filter, after, limit.clamp(1, limits::PAGE_MAX))
+            .await?;
+        let total = if *filter == DefinitionFilter::default() {
+            Some(store.counters().await?.groups)
+        } else {
+            None
+        };
         Ok(DefinitionPage {
-            total: total.or_else(|| (after.is_none() && page.next.is_none()).then_some(page.rows.len() as u64)),
+            total: total.or_else(|| {
+                (after.is_none() && page.next.is_none()).then_some(page.rows.len() as u64)
+            }),
             next_cursor: page.next.map(|position| Cursor { position, mark }.encode()),
             scanned: page.scanned,
             rows: page.rows,
@@ -279,7 +370,11 @@ impl Registry {
 /// A group's members, in the group's order.
 pub(super) async fn members(store: &dyn Store, group: &Group) -> Result<Vec<Receiver>> {
     let found = store.receivers(&group.event_receiver_ids).await?;
-    Ok(group.event_receiver_ids.iter().filter_map(|id| found.iter().find(|r| r.id == *id).cloned()).collect())
+    Ok(group
+        .event_receiver_ids
+        .iter()
+        .filter_map(|id| found.iter().find(|r| r.id == *id).cloned())
+        .collect())
 }
 
 fn shared_type(other: &str) -> Warning {

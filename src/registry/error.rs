@@ -26,13 +26,19 @@ impl Error {
     pub fn internal(cause: impl fmt::Display) -> Self {
         use std::sync::atomic::{AtomicU64, Ordering};
         static NEXT: AtomicU64 = AtomicU64::new(1);
-        let incident = format!("{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let incident = format!(
+            "{}-{}",
+            std::process::id(),
+            NEXT.fetch_add(1, Ordering::Relaxed)
+        );
         tracing::error!(%incident, %cause, "internal error {incident}: {cause}");
         Self::Internal { incident }
     }
 
     pub(super) fn from_shared(error: Arc<StoreError>) -> Self {
-        error.as_refusal().map_or_else(|| Self::internal(Chain(error.as_ref())), Self::Refused)
+        error
+            .as_refusal()
+            .map_or_else(|| Self::internal(Chain(error.as_ref())), Self::Refused)
     }
 }
 
@@ -44,7 +50,9 @@ impl From<Refusal> for Error {
 
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
-        error.as_refusal().map_or_else(|| Self::internal(Chain(&error)), Self::Refused)
+        error
+            .as_refusal()
+            .map_or_else(|| Self::internal(Chain(&error)), Self::Refused)
     }
 }
 

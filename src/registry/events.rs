@@ -2,14 +2,18 @@
 
 use std::collections::BTreeSet;
 
-use super::views::{EventInput, EventView, EventWritten, PayloadInput, UnitInput, Warning, WriteOptions};
+use super::views::{
+    EventInput, EventView, EventWritten, PayloadInput, UnitInput, Warning, WriteOptions,
+};
 use super::{Registry, Result, unexpected};
 use crate::domain::command::{Action, Outcome};
 use crate::domain::event::{Event, EventDraft, Payload};
 use crate::domain::id::{EventId, ReceiverId};
 use crate::domain::json::has_wide_integer;
 use crate::domain::principal::{Principal, Scope};
-use crate::domain::refusal::Refusal;
+use crate::domain::refusal::{FieldFault, Refusal};
+use crate::domain::text::quoted;
+use crate::domain::unit::UnitQuery;
 use crate::limits;
 use crate::store::Store;
 
@@ -38,15 +42,27 @@ impl Registry {
         let receiver = self.receiver_named(store.as_ref(), &input.receiver).await?;
         let unit = match input.unit {
             UnitInput::Exact(unit) => unit,
-            UnitInput::Existing(query) => self.unit_meant(store.as_ref(), &query).await?.0,
+            UnitInput::Existing(query) => {
+                let meant = self.unit_meant(store.as_ref(), &query).await;
+                meant.map_err(|error| missing_parts(error, &query))?.0
+            }
         };
         let payload = payload(input.payload)?;
-        let draft =
-            EventDraft { unit, description: input.description, success: input.success, receiver_id: receiver.id, payload };
+        let draft = EventDraft {
+            unit,
+            description: input.description,
+            success: input.success,
+            receiver_id: receiver.id,
+            payload,
+        };
         draft.check()?;
         principal.require_grant(&receiver.kind, &draft.unit.name)?;
         let compiled = self.inner.schemas.of(store.as_ref(), receiver.id).await?;
-        let duplicate_keys = self.inner.schemas.check(receiver.id, compiled, draft.payload.shared()).await?;
+        let duplicate_keys = self
+            .inner
+            .schemas
+            .check(receiver.id, compiled, draft.payload.shared())
+            .await?;
         let mut warnings = Vec::new();
         if duplicate_keys {
             warnings.push(Warning {
@@ -58,14 +74,32 @@ impl Registry {
         if receiver.unchecked_refs {
             warnings.push(super::definitions::unchecked_refs());
         }
-        let action = Action::RecordEvent { id: EventId::new(self.inner.ids.next()), draft };
+        let action = Action::RecordEvent {
+            id: EventId::new(self.inner.ids.next()),
+            draft,
+        };
         match self.submit(principal, action, options).await? {
-            Outcome::Event { event, created, gates, messages } => {
-                let waited: BTreeSet<ReceiverId> =
-                    gates.iter().flat_map(|gate| gate.state.members.iter().map(|(id, _)| *id)).collect();
+            Outcome::Event {
+                event,
+                created,
+                gates,
+                messages,
+            } => {
+                let waited: BTreeSet<ReceiverId> = gates
+                    .iter()
+                    .flat_map(|gate| gate.state.members.iter().map(|(id, _)| *id))
+                    .collect();
                 let ids: Vec<_> = waited.into_iter().collect();
                 let members = store.receivers(&ids).await?;
-                Ok(EventWritten { event: *event, receiver, created, gates, members, warnings, messages })
+                Ok(EventWritten {
+                    event: *event,
+                    receiver,
+                    created,
+                    gates,
+                    members,
+                    warnings,
+                    messages,
+                })
             }
             Outcome::Replayed { id } => {
                 let event = event_by_id(store.as_ref(), id.parse()?).await?;
@@ -95,9 +129,19 @@ impl Registry {
             .into_iter()
             .next()
             .ok_or_else(|| super::Error::internal(format!("event {id} has no receiver")))?;
-        let payload = store.payloads(&[event.seq]).await?.into_iter().next().map(|(_, text)| text);
-        let payload = payload.ok_or_else(|| super::Error::internal(format!("event {id} has no payload")))?;
-        Ok(EventView { event, receiver, payload })
+        let payload = store
+            .payloads(&[event.seq])
+            .await?
+            .into_iter()
+            .next()
+            .map(|(_, text)| text);
+        let payload =
+            payload.ok_or_else(|| super::Error::internal(format!("event {id} has no payload")))?;
+        Ok(EventView {
+            event,
+            receiver,
+            payload,
+        })
     }
 }
 
@@ -105,6 +149,33 @@ pub(super) async fn event_by_id(store: &dyn Store, id: EventId) -> Result<Event>
     let seqs = store.event_seqs(&[id]).await?;
     let event = store.events(&seqs).await?.into_iter().next();
     event.ok_or_else(|| super::not_found("event", id.to_string(), Vec::new()))
+}
+
+/// A unit that is not known may be a new one: what it takes to record its first event is named.
+fn missing_parts(error: super::Error, query: &UnitQuery) -> super::Error {
+    let unknown = matches!(
+        &error,
+        super::Error::Refused(Refusal::NotFound { kind: "unit", .. })
+    );
+    if !unknown || query.unit.is_some() {
+        return error;
+    }
+    let given: Vec<_> = query.parts().map(|(field, _)| field).collect();
+    let missing = ["name", "version", "release", "platform_id", "package"].into_iter();
+    let why = format!(
+        "is missing: no recorded unit has {}, and a new one needs all five parts",
+        quoted(&query.describe())
+    );
+    let faults = missing.filter(|field| !given.contains(field));
+    Refusal::InvalidFields(
+        faults
+            .map(|field| FieldFault {
+                field,
+                why: why.clone(),
+            })
+            .collect(),
+    )
+    .into()
 }
 
 fn payload(input: PayloadInput) -> std::result::Result<Payload, Refusal> {
@@ -133,7 +204,10 @@ fn payload(input: PayloadInput) -> std::result::Result<Payload, Refusal> {
         });
     }
     if text.trim().is_empty() {
-        return Err(Refusal::InvalidJson { what: "payload", why: "it is empty".to_owned() });
+        return Err(Refusal::InvalidJson {
+            what: "payload",
+            why: "it is empty".to_owned(),
+        });
     }
     Ok(Payload::new(text))
 }

@@ -32,7 +32,12 @@ pub(super) struct Look {
 
 impl Registry {
     /// All gates of one unit, or how it stands at one group.
-    pub async fn check_unit(&self, principal: &Principal, query: &UnitQuery, group: Option<&str>) -> Result<UnitGates> {
+    pub async fn check_unit(
+        &self,
+        principal: &Principal,
+        query: &UnitQuery,
+        group: Option<&str>,
+    ) -> Result<UnitGates> {
         principal.require(Scope::Read)?;
         let store = self.store().await?;
         let store = store.as_ref();
@@ -43,46 +48,95 @@ impl Registry {
         let (unit, row) = self.unit_meant(store, query).await?;
         let (gates, more) = match row {
             Some(row) => self.gates_of(store, row, only).await?,
-            None => (self.gate_views(store, None, only.into_iter().collect()).await?, false),
+            None => (
+                self.gate_views(store, None, only.into_iter().collect())
+                    .await?,
+                false,
+            ),
         };
-        Ok(UnitGates { unit, known: row.is_some(), gates, more })
+        Ok(UnitGates {
+            unit,
+            known: row.is_some(),
+            gates,
+            more,
+        })
     }
 
     /// The gates of a unit's row: those with a member that has an event for it, or only the
     /// given one. Tells whether some were left out.
-    pub(super) async fn gates_of(&self, store: &dyn Store, row: i64, only: Option<Group>) -> Result<(Vec<GateView>, bool)> {
+    pub(super) async fn gates_of(
+        &self,
+        store: &dyn Store,
+        row: i64,
+        only: Option<Group>,
+    ) -> Result<(Vec<GateView>, bool)> {
         if let Some(group) = only {
             return Ok((self.gate_views(store, Some(row), vec![group]).await?, false));
         }
-        let receivers = store.unit_receivers(row, limits::GROUPS_PER_RECEIVER).await?;
+        let receivers = store
+            .unit_receivers(row, limits::GROUPS_PER_RECEIVER)
+            .await?;
         let mut groups = store.groups_of(&receivers, limits::PAGE_MAX + 1).await?;
         let more = groups.len() > limits::PAGE_MAX;
         groups.truncate(limits::PAGE_MAX);
         Ok((self.gate_views(store, Some(row), groups).await?, more))
     }
 
-    async fn gate_views(&self, store: &dyn Store, row: Option<i64>, groups: Vec<Group>) -> Result<Vec<GateView>> {
-        let ids: BTreeSet<ReceiverId> = groups.iter().flat_map(|g| g.event_receiver_ids.iter().copied()).collect();
+    async fn gate_views(
+        &self,
+        store: &dyn Store,
+        row: Option<i64>,
+        groups: Vec<Group>,
+    ) -> Result<Vec<GateView>> {
+        let ids: BTreeSet<ReceiverId> = groups
+            .iter()
+            .flat_map(|g| g.event_receiver_ids.iter().copied())
+            .collect();
         let ids: Vec<_> = ids.into_iter().collect();
-        let receivers: HashMap<ReceiverId, Arc<Receiver>> =
-            store.receivers(&ids).await?.into_iter().map(|r| (r.id, Arc::new(r))).collect();
+        let receivers: HashMap<ReceiverId, Arc<Receiver>> = store
+            .receivers(&ids)
+            .await?
+            .into_iter()
+            .map(|r| (r.id, Arc::new(r)))
+            .collect();
         let mut latest: HashMap<ReceiverId, Latest> = HashMap::new();
         if let Some(row) = row {
-            latest.extend(store.latest(&[row], &ids).await?.into_iter().map(|(_, id, newest)| (id, newest)));
+            latest.extend(
+                store
+                    .latest(&[row], &ids)
+                    .await?
+                    .into_iter()
+                    .map(|(_, id, newest)| (id, newest)),
+            );
         }
         let seqs: Vec<i64> = latest.values().map(|newest| newest.seq).collect();
-        let events: HashMap<i64, _> = store.events(&seqs).await?.into_iter().map(|e| (e.seq, e)).collect();
+        let events: HashMap<i64, _> = store
+            .events(&seqs)
+            .await?
+            .into_iter()
+            .map(|e| (e.seq, e))
+            .collect();
         let view = |group: Group| {
             let state = GateState::evaluate(&group, |id| latest.get(&id).copied());
             let members = state
                 .members
                 .iter()
                 .filter_map(|(id, standing)| {
-                    let event = standing.latest().and_then(|newest| events.get(&newest.seq).cloned());
-                    Some(MemberView { receiver: receivers.get(id)?.clone(), standing: *standing, event })
+                    let event = standing
+                        .latest()
+                        .and_then(|newest| events.get(&newest.seq).cloned());
+                    Some(MemberView {
+                        receiver: receivers.get(id)?.clone(),
+                        standing: *standing,
+                        event,
+                    })
                 })
                 .collect();
-            GateView { group, state, members }
+            GateView {
+                group,
+                state,
+                members,
+            }
         };
         Ok(groups.into_iter().map(view).collect())
     }
@@ -103,17 +157,27 @@ impl Registry {
         let mark = query_mark("waiting", &group.id);
         let before = cursor.map(|c| Cursor::decode(c, mark)).transpose()?;
         let receivers = members(store, &group).await?;
-        let look = self.look_at_gate_until(store, &group, before, limits::WAITING_SCAN, limit).await?;
+        let look = self
+            .look_at_gate_until(store, &group, before, limits::WAITING_SCAN, limit)
+            .await?;
         let rows: Vec<i64> = look.waiting.iter().map(|(row, ..)| *row).collect();
         let units: HashMap<i64, Unit> = store.units(&rows).await?.into_iter().collect();
         let seqs: Vec<i64> = look.waiting.iter().map(|(_, seq, _)| *seq).collect();
-        let times: HashMap<i64, Timestamp> =
-            store.events(&seqs).await?.into_iter().map(|e| (e.seq, e.created_at)).collect();
+        let times: HashMap<i64, Timestamp> = store
+            .events(&seqs)
+            .await?
+            .into_iter()
+            .map(|e| (e.seq, e.created_at))
+            .collect();
         let waiting = look
             .waiting
             .into_iter()
             .filter_map(|(row, seq, state)| {
-                Some(WaitingUnit { unit: units.get(&row)?.clone(), state, last_event_at: *times.get(&seq)? })
+                Some(WaitingUnit {
+                    unit: units.get(&row)?.clone(),
+                    state,
+                    last_event_at: *times.get(&seq)?,
+                })
             })
             .collect();
         Ok(GroupWaiting {
@@ -134,7 +198,8 @@ impl Registry {
         before: Option<i64>,
         most: usize,
     ) -> Result<Look> {
-        self.look_at_gate_until(store, group, before, most, usize::MAX).await
+        self.look_at_gate_until(store, group, before, most, usize::MAX)
+            .await
     }
 
     /// Looks on until `most` units were seen or `wanted` of them wait. A unit stands at its newest
@@ -149,7 +214,12 @@ impl Registry {
     ) -> Result<Look> {
         const CHUNK: usize = 100;
         let ids = &group.event_receiver_ids;
-        let mut look = Look { waiting: Vec::new(), passing: 0, looked_at: 0, next: None };
+        let mut look = Look {
+            waiting: Vec::new(),
+            passing: 0,
+            looked_at: 0,
+            next: None,
+        };
         loop {
             // Position -> unit, merged over the members.
             let mut merged: BTreeMap<i64, i64> = BTreeMap::new();
@@ -162,18 +232,31 @@ impl Registry {
                 }
                 merged.extend(chunk.into_iter().map(|(unit, seq)| (seq, unit)));
             }
-            let chunk: Vec<(i64, i64)> = merged.range(floor..).rev().map(|(seq, unit)| (*seq, *unit)).collect();
+            let chunk: Vec<(i64, i64)> = merged
+                .range(floor..)
+                .rev()
+                .map(|(seq, unit)| (*seq, *unit))
+                .collect();
             if chunk.is_empty() {
                 return Ok(look);
             }
             let units: BTreeSet<i64> = chunk.iter().map(|(_, unit)| *unit).collect();
             let units: Vec<_> = units.into_iter().collect();
-            let latest: HashMap<(i64, ReceiverId), Latest> =
-                store.latest(&units, ids).await?.into_iter().map(|(u, r, newest)| ((u, r), newest)).collect();
+            let latest: HashMap<(i64, ReceiverId), Latest> = store
+                .latest(&units, ids)
+                .await?
+                .into_iter()
+                .map(|(u, r, newest)| ((u, r), newest))
+                .collect();
             for (seq, unit) in chunk {
                 let state = GateState::evaluate(group, |r| latest.get(&(unit, r)).copied());
                 before = Some(seq);
-                let newest = state.members.iter().filter_map(|(_, s)| s.latest()).map(|l| l.seq).max();
+                let newest = state
+                    .members
+                    .iter()
+                    .filter_map(|(_, s)| s.latest())
+                    .map(|l| l.seq)
+                    .max();
                 if newest != Some(seq) {
                     // This unit stands further up.
                     continue;
@@ -205,20 +288,27 @@ impl Registry {
         principal.require(Scope::Read)?;
         let limit = limit.clamp(1, limits::PAGE_MAX);
         let mark = query_mark("units", &());
-        let mut before = cursor.map(|c| Cursor::decode(c, mark)).transpose()?.unwrap_or(i64::MAX);
+        let mut before = cursor
+            .map(|c| Cursor::decode(c, mark))
+            .transpose()?
+            .unwrap_or(i64::MAX);
         let store = self.store().await?;
         let mut found: Vec<(Unit, Timestamp)> = Vec::new();
         let mut seen: BTreeSet<[u8; 16]> = BTreeSet::new();
         let mut scanned = 0;
         while scanned < limits::SCAN_ROWS {
             let bounds = Bounds { after: 0, before };
-            let seqs = store.stream(Stream::All, bounds, Order::NewestFirst, limits::PAGE_MAX).await?;
+            let seqs = store
+                .stream(Stream::All, bounds, Order::NewestFirst, limits::PAGE_MAX)
+                .await?;
             if seqs.is_empty() {
                 return Ok((found, None));
             }
             scanned += seqs.len();
             let events = store.events(&seqs).await?;
-            let rows = store.unit_ids(&events.iter().map(|e| e.unit.key()).collect::<Vec<_>>()).await?;
+            let rows = store
+                .unit_ids(&events.iter().map(|e| e.unit.key()).collect::<Vec<_>>())
+                .await?;
             let rows: HashMap<[u8; 16], i64> = rows.into_iter().collect();
             for event in events {
                 before = event.seq;
@@ -228,17 +318,39 @@ impl Registry {
                 }
                 // On an earlier page it stood at its newest event.
                 let newest = match rows.get(&key) {
-                    Some(row) => store.stream(Stream::Unit(*row), Bounds::default(), Order::NewestFirst, 1).await?,
+                    Some(row) => {
+                        store
+                            .stream(Stream::Unit(*row), Bounds::default(), Order::NewestFirst, 1)
+                            .await?
+                    }
                     None => Vec::new(),
                 };
                 if newest.first() == Some(&event.seq) {
                     found.push((event.unit, event.created_at));
                     if found.len() == limit {
-                        return Ok((found, Some(Cursor { position: before, mark }.encode())));
+                        return Ok((
+                            found,
+                            Some(
+                                Cursor {
+                                    position: before,
+                                    mark,
+                                }
+                                .encode(),
+                            ),
+                        ));
                     }
                 }
             }
         }
-        Ok((found, Some(Cursor { position: before, mark }.encode())))
+        Ok((
+            found,
+            Some(
+                Cursor {
+                    position: before,
+                    mark,
+                }
+                .encode(),
+            ),
+        ))
     }
 }

@@ -19,8 +19,9 @@ pub use opening::{Opener, OpeningState};
 pub use overview::{GroupSummary, Overview, TypeSummary};
 pub use search::{EventHit, EventSearch, GroupBy, SearchRequest};
 pub use views::{
-    DefinitionPage, EventInput, EventView, EventWritten, GateView, GroupInput, GroupWaiting, GroupWritten, MemberView,
-    PassingUnits, PayloadInput, ReceiverInput, ReceiverWritten, UnitGates, UnitInput, WaitingUnit, Warning, WriteOptions,
+    DefinitionPage, EventInput, EventView, EventWritten, GateView, GroupInput, GroupWaiting,
+    GroupWritten, MemberView, PassingUnits, PayloadInput, ReceiverInput, ReceiverWritten,
+    UnitGates, UnitInput, WaitingUnit, Warning, WriteOptions,
 };
 
 use crate::domain::command::{Action, AuditNote, Command, Outcome};
@@ -115,7 +116,12 @@ impl Registry {
         if options.dry_run {
             return Ok(opened.store.preview(&command, self.now()).await??);
         }
-        opened.writer.write(command).await.map_err(Error::from_shared)?.map_err(Error::from)
+        opened
+            .writer
+            .write(command)
+            .await
+            .map_err(Error::from_shared)?
+            .map_err(Error::from)
     }
 
     /// Notes a refused write in the audit trail and passes the result on. Previews and faults of
@@ -156,7 +162,11 @@ impl Registry {
         limit: usize,
     ) -> Result<Vec<crate::domain::message::MessageRecord>> {
         principal.require(Scope::Read)?;
-        Ok(self.store().await?.messages(after, limit.min(crate::limits::PAGE_MAX)).await?)
+        Ok(self
+            .store()
+            .await?
+            .messages(after, limit.min(crate::limits::PAGE_MAX))
+            .await?)
     }
 
     /// The audit trail, newest first.
@@ -167,7 +177,11 @@ impl Registry {
         limit: usize,
     ) -> Result<Vec<crate::store::AuditEntry>> {
         principal.require(Scope::Admin)?;
-        Ok(self.store().await?.audit(before, limit.min(crate::limits::PAGE_MAX)).await?)
+        Ok(self
+            .store()
+            .await?
+            .audit(before, limit.min(crate::limits::PAGE_MAX))
+            .await?)
     }
 }
 
@@ -178,5 +192,9 @@ fn unexpected() -> Error {
 
 /// A refusal for a thing that is not there.
 fn not_found(kind: &'static str, what: impl Into<String>, near: Vec<String>) -> Error {
-    Error::Refused(Refusal::NotFound { kind, what: what.into(), near })
+    Error::Refused(Refusal::NotFound {
+        kind,
+        what: what.into(),
+        near,
+    })
 }

@@ -18,7 +18,8 @@ impl Registry {
     /// The one receiver with this id, name or type.
     pub async fn find_receiver(&self, principal: &Principal, what: &str) -> Result<Receiver> {
         principal.require(Scope::Read)?;
-        self.receiver_named(self.store().await?.as_ref(), what).await
+        self.receiver_named(self.store().await?.as_ref(), what)
+            .await
     }
 
     /// The one group with this id, name or type.
@@ -43,14 +44,27 @@ impl Registry {
         }
         let mut found = Vec::new();
         for filter in by_name_then_type(what) {
-            found = store.find_receivers(&filter, None, limits::CANDIDATES + 1).await?.rows;
+            found = store
+                .find_receivers(&filter, None, limits::CANDIDATES + 1)
+                .await?
+                .rows;
             if !found.is_empty() {
                 break;
             }
         }
-        let label = |r: &Receiver| format!("{} ({}, type {}, version {})", r.id, quoted(&r.name), quoted(&r.kind), quoted(&r.version));
+        let label = |r: &Receiver| {
+            format!(
+                "{} ({}, type {}, version {})",
+                r.id,
+                quoted(&r.name),
+                quoted(&r.kind),
+                quoted(&r.version)
+            )
+        };
         one_of("receiver", what, found, label, || async {
-            let all = store.find_receivers(&DefinitionFilter::default(), None, limits::PAGE_MAX).await?;
+            let all = store
+                .find_receivers(&DefinitionFilter::default(), None, limits::PAGE_MAX)
+                .await?;
             Ok(all.rows.into_iter().map(|r| (r.name, r.kind)).collect())
         })
         .await
@@ -65,21 +79,38 @@ impl Registry {
         }
         let mut found = Vec::new();
         for filter in by_name_then_type(what) {
-            found = store.find_groups(&filter, None, limits::CANDIDATES + 1).await?.rows;
+            found = store
+                .find_groups(&filter, None, limits::CANDIDATES + 1)
+                .await?
+                .rows;
             if !found.is_empty() {
                 break;
             }
         }
-        let label = |g: &Group| format!("{} ({}, type {}, version {})", g.id, quoted(&g.name), quoted(&g.kind), quoted(&g.version));
+        let label = |g: &Group| {
+            format!(
+                "{} ({}, type {}, version {})",
+                g.id,
+                quoted(&g.name),
+                quoted(&g.kind),
+                quoted(&g.version)
+            )
+        };
         one_of("group", what, found, label, || async {
-            let all = store.find_groups(&DefinitionFilter::default(), None, limits::PAGE_MAX).await?;
+            let all = store
+                .find_groups(&DefinitionFilter::default(), None, limits::PAGE_MAX)
+                .await?;
             Ok(all.rows.into_iter().map(|g| (g.name, g.kind)).collect())
         })
         .await
     }
 
     /// The unit that is meant and its row, if it has one: a fully named unit may be new.
-    pub(super) async fn unit_meant(&self, store: &dyn Store, query: &UnitQuery) -> Result<(Unit, Option<i64>)> {
+    pub(super) async fn unit_meant(
+        &self,
+        store: &dyn Store,
+        query: &UnitQuery,
+    ) -> Result<(Unit, Option<i64>)> {
         if let Some(text) = query.unit.as_deref() {
             let text = text.trim();
             if looks_like_id(text) {
@@ -87,7 +118,11 @@ impl Registry {
             }
             if !text.contains('/') {
                 // A bare word is most likely a name.
-                let by_name = UnitQuery { unit: None, name: Some(text.to_owned()), ..query.clone() };
+                let by_name = UnitQuery {
+                    unit: None,
+                    name: Some(text.to_owned()),
+                    ..query.clone()
+                };
                 return self.unit_by_parts(store, &by_name).await;
             }
             let unit = Unit::parse(text)?;
@@ -118,7 +153,11 @@ impl Registry {
         with_row(store, event.unit).await
     }
 
-    async fn unit_by_parts(&self, store: &dyn Store, query: &UnitQuery) -> Result<(Unit, Option<i64>)> {
+    async fn unit_by_parts(
+        &self,
+        store: &dyn Store,
+        query: &UnitQuery,
+    ) -> Result<(Unit, Option<i64>)> {
         if query.is_empty() {
             return Err(Error::Refused(Refusal::InvalidArgument {
                 argument: "unit",
@@ -129,7 +168,11 @@ impl Registry {
         }
         let name_id = match &query.name {
             None => None,
-            Some(name) => match store.names(&TextMatch::Exact(name.clone()), 1).await?.first() {
+            Some(name) => match store
+                .names(&TextMatch::Exact(name.clone()), 1)
+                .await?
+                .first()
+            {
                 Some((id, _)) => Some(*id),
                 None => {
                     let near = near_names(store, name).await?;
@@ -175,7 +218,11 @@ impl Registry {
     }
 
     /// Each candidate with its last event and how its gates stand.
-    async fn describe_candidates(&self, store: &dyn Store, units: &[(i64, Unit)]) -> Result<Vec<String>> {
+    async fn describe_candidates(
+        &self,
+        store: &dyn Store,
+        units: &[(i64, Unit)],
+    ) -> Result<Vec<String>> {
         let mut out = Vec::with_capacity(units.len());
         for (id, unit) in units {
             let newest = store
@@ -216,8 +263,14 @@ async fn with_row(store: &dyn Store, unit: Unit) -> Result<(Unit, Option<i64>)> 
 fn by_name_then_type(what: &str) -> [DefinitionFilter; 2] {
     let value = vec![TextMatch::Exact(what.to_owned())];
     [
-        DefinitionFilter { name: value.clone(), ..DefinitionFilter::default() },
-        DefinitionFilter { types: value, ..DefinitionFilter::default() },
+        DefinitionFilter {
+            name: value.clone(),
+            ..DefinitionFilter::default()
+        },
+        DefinitionFilter {
+            types: value,
+            ..DefinitionFilter::default()
+        },
     ]
 }
 
@@ -235,12 +288,21 @@ where
     if found.len() > 1 {
         let more = found.len() > limits::CANDIDATES;
         let candidates = found.iter().take(limits::CANDIDATES).map(label).collect();
-        return Err(Error::Refused(Refusal::Ambiguous { kind, what: what.to_owned(), candidates, more }));
+        return Err(Error::Refused(Refusal::Ambiguous {
+            kind,
+            what: what.to_owned(),
+            candidates,
+            more,
+        }));
     }
     if let Some(one) = found.pop() {
         return Ok(one);
     }
-    let words: BTreeSet<String> = known().await?.into_iter().flat_map(|(name, kind)| [name, kind]).collect();
+    let words: BTreeSet<String> = known()
+        .await?
+        .into_iter()
+        .flat_map(|(name, kind)| [name, kind])
+        .collect();
     Err(super::not_found(kind, what, nearest(what, words)))
 }
 
@@ -248,7 +310,13 @@ async fn near_names(store: &dyn Store, name: &str) -> Result<Vec<String>> {
     let mut words: BTreeSet<String> = store.newest_names(1_000).await?.into_iter().collect();
     // A shared beginning is the commonest kind of half-remembered name.
     let head: String = name.chars().take(3).collect();
-    words.extend(store.names(&TextMatch::Prefix(head), limits::FILTER_VALUES).await?.into_iter().map(|(_, n)| n));
+    words.extend(
+        store
+            .names(&TextMatch::Prefix(head), limits::FILTER_VALUES)
+            .await?
+            .into_iter()
+            .map(|(_, n)| n),
+    );
     Ok(nearest(name, words))
 }
 
@@ -266,7 +334,11 @@ fn nearest(what: &str, words: impl IntoIterator<Item = String>) -> Vec<String> {
         .filter(|(score, _)| *score > 0.8)
         .collect();
     scored.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
-    scored.into_iter().take(3).map(|(_, word)| quoted(&word)).collect()
+    scored
+        .into_iter()
+        .take(3)
+        .map(|(_, word)| quoted(&word))
+        .collect()
 }
 
 #[cfg(test)]
@@ -276,7 +348,10 @@ mod tests {
     #[test]
     fn the_nearest_words_come_first_and_far_ones_not_at_all() {
         let words = ["payments-api", "payment-api", "web", "PAYMENTS"].map(str::to_owned);
-        assert_eq!(nearest("payments-apu", words.clone()), ["«payments-api»", "«payment-api»", "«PAYMENTS»"]);
+        assert_eq!(
+            nearest("payments-apu", words.clone()),
+            ["«payments-api»", "«payment-api»", "«PAYMENTS»"]
+        );
         assert!(nearest("zzz", words).is_empty());
     }
 }

@@ -62,7 +62,15 @@ impl Opening {
     pub(super) fn new(opener: Arc<dyn Opener>, clock: Arc<dyn Clock>) -> Self {
         let tasks = TaskTracker::new();
         let last_failure = Mutex::new(None);
-        Self { shared: Arc::new(Shared { opener, clock, cell: OnceCell::new(), last_failure, tasks }) }
+        Self {
+            shared: Arc::new(Shared {
+                opener,
+                clock,
+                cell: OnceCell::new(),
+                last_failure,
+                tasks,
+            }),
+        }
     }
 
     /// Begins without waiting.
@@ -102,8 +110,14 @@ impl Opening {
         if self.shared.cell.get().is_some() {
             return OpeningState::Open;
         }
-        let failure = self.shared.last_failure.lock().unwrap_or_else(PoisonError::into_inner);
-        failure.clone().map_or(OpeningState::Opening, OpeningState::Failed)
+        let failure = self
+            .shared
+            .last_failure
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        failure
+            .clone()
+            .map_or(OpeningState::Opening, OpeningState::Failed)
     }
 
     pub(super) fn location(&self) -> String {
@@ -129,7 +143,10 @@ impl Shared {
                 Ok::<_, StoreError>(Arc::new(Opened { store, writer }))
             })
             .await;
-        let mut last_failure = self.last_failure.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last_failure = self
+            .last_failure
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         match opened {
             Ok(opened) => {
                 *last_failure = None;

@@ -59,25 +59,44 @@ impl Registry {
         principal.require(Scope::Read)?;
         let store = self.store().await?;
         let everything = DefinitionFilter::default();
-        let receivers = store.find_receivers(&everything, None, SHOWN_RECEIVERS).await?;
+        let receivers = store
+            .find_receivers(&everything, None, SHOWN_RECEIVERS)
+            .await?;
         let mut types: BTreeMap<String, TypeSummary> = BTreeMap::new();
         let mut order = Vec::new();
         for receiver in &receivers.rows {
-            let events = store.stream_count(Stream::Receiver(receiver.id, true)).await?
-                + store.stream_count(Stream::Receiver(receiver.id, false)).await?;
+            let events = store
+                .stream_count(Stream::Receiver(receiver.id, true))
+                .await?
+                + store
+                    .stream_count(Stream::Receiver(receiver.id, false))
+                    .await?;
             let entry = types.entry(receiver.kind.clone()).or_insert_with(|| {
                 order.push(receiver.kind.clone());
-                TypeSummary { kind: receiver.kind.clone(), receivers: 0, events: 0 }
+                TypeSummary {
+                    kind: receiver.kind.clone(),
+                    receivers: 0,
+                    events: 0,
+                }
             });
             entry.receivers += 1;
             entry.events += events;
         }
         let mut groups = Vec::new();
-        for group in store.find_groups(&everything, None, SHOWN_GROUPS).await?.rows {
-            let look = self.look_at_gate(store.as_ref(), &group, None, limits::OVERVIEW_WAITING_SCAN).await?;
+        for group in store
+            .find_groups(&everything, None, SHOWN_GROUPS)
+            .await?
+            .rows
+        {
+            let look = self
+                .look_at_gate(store.as_ref(), &group, None, limits::OVERVIEW_WAITING_SCAN)
+                .await?;
             groups.push(GroupSummary {
                 waiting: look.waiting.len(),
-                passing: PassingUnits { count: look.passing, exact: look.next.is_none() },
+                passing: PassingUnits {
+                    count: look.passing,
+                    exact: look.next.is_none(),
+                },
                 group,
             });
         }
@@ -85,7 +104,11 @@ impl Registry {
             now: self.now(),
             store: store.info().clone(),
             counters: store.counters().await?,
-            types: order.iter().filter_map(|kind| types.remove(kind)).take(SHOWN_TYPES).collect(),
+            types: order
+                .iter()
+                .filter_map(|kind| types.remove(kind))
+                .take(SHOWN_TYPES)
+                .collect(),
             groups,
             names: store.newest_names(SHOWN_NAMES).await?,
         })

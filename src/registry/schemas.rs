@@ -60,9 +60,16 @@ impl Schemas {
     }
 
     /// Compiles the text of a new receiver's schema.
-    pub(super) async fn compile(&self, text: String, allow_unresolved_refs: bool) -> Result<Arc<Compiled>> {
+    pub(super) async fn compile(
+        &self,
+        text: String,
+        allow_unresolved_refs: bool,
+    ) -> Result<Arc<Compiled>> {
         let documents = self.documents.clone();
-        self.blocking(move || schema::compile(&text, &documents, allow_unresolved_refs).map(Arc::new)).await
+        self.blocking(move || {
+            schema::compile(&text, &documents, allow_unresolved_refs).map(Arc::new)
+        })
+        .await
     }
 
     /// The compiled schema of a receiver, from the cache or the store.
@@ -90,17 +97,27 @@ impl Schemas {
 
     /// Checks a payload's text against a schema. Nothing is built for schemas that accept
     /// everything. Tells whether keys occur twice.
-    pub(super) async fn check(&self, id: ReceiverId, compiled: Arc<Compiled>, text: Arc<str>) -> Result<bool> {
+    pub(super) async fn check(
+        &self,
+        id: ReceiverId,
+        compiled: Arc<Compiled>,
+        text: Arc<str>,
+    ) -> Result<bool> {
         let scanned = text.clone();
-        let shape = self.blocking(move || json::scan("payload", &scanned)).await?;
+        let shape = self
+            .blocking(move || json::scan("payload", &scanned))
+            .await?;
         if compiled.accepts_everything() {
             return Ok(shape.duplicate_keys);
         }
         json::check_nodes("payload", &shape)?;
         let memory = self.grant(shape.nodes, text.len()).await?;
         self.blocking(move || {
-            let value: Value = serde_json::from_str(&text)
-                .map_err(|error| Refusal::InvalidJson { what: "payload", why: error.to_string() })?;
+            let value: Value =
+                serde_json::from_str(&text).map_err(|error| Refusal::InvalidJson {
+                    what: "payload",
+                    why: error.to_string(),
+                })?;
             let checked = compiled.check(&value);
             drop(value);
             drop(memory);
@@ -126,20 +143,36 @@ impl Schemas {
         json::check_nodes(what, &shape)?;
         let memory = self.grant(shape.nodes, text.len()).await?;
         let parse = move || {
-            serde_json::from_str(&text).map_err(|error| Refusal::InvalidJson { what, why: error.to_string() })
+            serde_json::from_str(&text).map_err(|error| Refusal::InvalidJson {
+                what,
+                why: error.to_string(),
+            })
         };
-        let value = if small { parse()? } else { self.blocking(parse).await? };
-        Ok(Parsed { value, _memory: memory })
+        let value = if small {
+            parse()?
+        } else {
+            self.blocking(parse).await?
+        };
+        Ok(Parsed {
+            value,
+            _memory: memory,
+        })
     }
 
     async fn grant(&self, nodes: usize, bytes: usize) -> Result<OwnedSemaphorePermit> {
         let needed = (nodes * limits::JSON_NODE_BYTES + bytes).div_ceil(PERMIT_BYTES);
-        let permits = u32::try_from(needed.min(limits::JSON_MEMORY_BYTES / PERMIT_BYTES)).unwrap_or(u32::MAX);
-        let busy = Refusal::Busy { what: "too many large documents are being checked" };
-        timeout(Duration::from_secs(limits::WAIT_SECONDS), self.memory.clone().acquire_many_owned(permits))
-            .await
-            .map_err(|_| busy)?
-            .map_err(Error::internal)
+        let permits =
+            u32::try_from(needed.min(limits::JSON_MEMORY_BYTES / PERMIT_BYTES)).unwrap_or(u32::MAX);
+        let busy = Refusal::Busy {
+            what: "too many large documents are being checked",
+        };
+        timeout(
+            Duration::from_secs(limits::WAIT_SECONDS),
+            self.memory.clone().acquire_many_owned(permits),
+        )
+        .await
+        .map_err(|_| busy)?
+        .map_err(Error::internal)
     }
 
     /// Runs work that may take long on a thread of its own, a bounded number at a time.
@@ -147,11 +180,16 @@ impl Schemas {
         &self,
         work: impl FnOnce() -> std::result::Result<T, Refusal> + Send + 'static,
     ) -> Result<T> {
-        let busy = Refusal::Busy { what: "too many payloads are being checked" };
-        let permit = timeout(Duration::from_secs(limits::WAIT_SECONDS), self.validators.clone().acquire_owned())
-            .await
-            .map_err(|_| busy)?
-            .map_err(Error::internal)?;
+        let busy = Refusal::Busy {
+            what: "too many payloads are being checked",
+        };
+        let permit = timeout(
+            Duration::from_secs(limits::WAIT_SECONDS),
+            self.validators.clone().acquire_owned(),
+        )
+        .await
+        .map_err(|_| busy)?
+        .map_err(Error::internal)?;
         let done = tokio::task::spawn_blocking(move || {
             let done = work();
             drop(permit);

@@ -12,7 +12,9 @@ use crate::domain::json::pointer_is_valid;
 use crate::domain::principal::{Principal, Scope};
 use crate::domain::receiver::Receiver;
 use crate::domain::refusal::Refusal;
-use crate::domain::search::{Cursor, DefinitionFilter, EventFilter, Order, TextMatch, Total, query_mark};
+use crate::domain::search::{
+    Cursor, DefinitionFilter, EventFilter, Order, TextMatch, Total, query_mark,
+};
 use crate::limits;
 use crate::store::Store;
 use crate::store::search::AccessPath;
@@ -88,13 +90,21 @@ pub struct EventSearch {
 
 impl Registry {
     /// Finds events.
-    pub async fn search_events(&self, principal: &Principal, request: &SearchRequest) -> Result<EventSearch> {
+    pub async fn search_events(
+        &self,
+        principal: &Principal,
+        request: &SearchRequest,
+    ) -> Result<EventSearch> {
         principal.require(Scope::Read)?;
         check(request)?;
         let limit = request.limit.clamp(1, limits::PAGE_MAX);
         let filter = &request.filter;
         let mark = query_mark("events", &(filter, request.order, request.group_by));
-        let mut position = request.cursor.as_deref().map(|c| Cursor::decode(c, mark)).transpose()?;
+        let mut position = request
+            .cursor
+            .as_deref()
+            .map(|c| Cursor::decode(c, mark))
+            .transpose()?;
         let first_page = position.is_none();
         let store = self.store().await?;
         let store = store.as_ref();
@@ -105,32 +115,56 @@ impl Registry {
             None
         };
         let needs_payload = !filter.payload.is_empty() || !request.select.is_empty();
-        let mut found = EventSearch { hits: Vec::new(), groups: None, next_cursor: None, total: None, scanned: 0 };
+        let mut found = EventSearch {
+            hits: Vec::new(),
+            groups: None,
+            next_cursor: None,
+            total: None,
+            scanned: 0,
+        };
         let mut counts: BTreeMap<String, u64> = BTreeMap::new();
         let mut fitting = 0_u64;
         let mut payload_bytes = 0_usize;
         let mut known: HashMap<ReceiverId, Arc<Receiver>> = HashMap::new();
-        let wanted = if request.group_by.is_some() { limits::SCAN_ROWS } else { limit };
+        let wanted = if request.group_by.is_some() {
+            limits::SCAN_ROWS
+        } else {
+            limit
+        };
         loop {
             let rows = limits::SCAN_ROWS - found.scanned;
             let stretch = match &path {
                 Some(path) => {
-                    let chunk = (wanted - found.hits.len()).min(if request.group_by.is_some() { 512 } else { limits::PAGE_MAX });
-                    path.read(store, filter, request.order, position, chunk, rows).await?
+                    let chunk = (wanted - found.hits.len()).min(if request.group_by.is_some() {
+                        512
+                    } else {
+                        limits::PAGE_MAX
+                    });
+                    path.read(store, filter, request.order, position, chunk, rows)
+                        .await?
                 }
                 None => by_ids(store, filter, receivers.as_ref(), request.order, position).await?,
             };
             found.scanned += stretch.scanned;
             let at_end = stretch.next.is_none();
             position = stretch.next;
-            self.learn_receivers(store, &mut known, &stretch.events).await?;
+            self.learn_receivers(store, &mut known, &stretch.events)
+                .await?;
             let mut stopped_at = None;
             for event in stretch.events {
-                let Some(receiver) = known.get(&event.receiver_id).cloned() else { continue };
+                let Some(receiver) = known.get(&event.receiver_id).cloned() else {
+                    continue;
+                };
                 let mut selected = Vec::new();
                 let seq = event.seq;
                 if needs_payload {
-                    let text = store.payloads(&[seq]).await?.into_iter().next().map(|(_, t)| t).unwrap_or_default();
+                    let text = store
+                        .payloads(&[seq])
+                        .await?
+                        .into_iter()
+                        .next()
+                        .map(|(_, t)| t)
+                        .unwrap_or_default();
                     payload_bytes += text.len();
                     let payload = self.inner.schemas.parse("payload", text).await?;
                     if !filter.fits_payload(&payload) {
@@ -140,12 +174,20 @@ impl Registry {
                         }
                         continue;
                     }
-                    selected = request.select.iter().map(|p| payload.pointer(p).cloned()).collect();
+                    selected = request
+                        .select
+                        .iter()
+                        .map(|p| payload.pointer(p).cloned())
+                        .collect();
                 }
                 fitting += 1;
                 match request.group_by {
                     Some(by) => *counts.entry(group_key(by, &event, &receiver)).or_default() += 1,
-                    None => found.hits.push(EventHit { event, receiver, selected }),
+                    None => found.hits.push(EventHit {
+                        event,
+                        receiver,
+                        selected,
+                    }),
                 }
                 if found.hits.len() == limit || payload_bytes > limits::SCAN_PAYLOAD_BYTES {
                     stopped_at = Some(seq);
@@ -169,7 +211,10 @@ impl Registry {
             _ => None,
         };
         if found.total.is_none() && first_page && position.is_none() {
-            found.total = Some(Total { count: fitting, exact: true });
+            found.total = Some(Total {
+                count: fitting,
+                exact: true,
+            });
         }
         if request.group_by.is_some() {
             let mut groups: Vec<_> = counts.into_iter().collect();
@@ -180,7 +225,11 @@ impl Registry {
     }
 
     /// The receivers that ids, types and group allow together; `None` if the filter names none.
-    async fn allowed_receivers(&self, store: &dyn Store, filter: &EventFilter) -> Result<Option<BTreeSet<ReceiverId>>> {
+    async fn allowed_receivers(
+        &self,
+        store: &dyn Store,
+        filter: &EventFilter,
+    ) -> Result<Option<BTreeSet<ReceiverId>>> {
         let mut allowed: Option<BTreeSet<ReceiverId>> = None;
         let mut narrow = |ids: BTreeSet<ReceiverId>| {
             allowed = Some(match allowed.take() {
@@ -193,15 +242,23 @@ impl Registry {
         }
         if let Some(id) = filter.group {
             let groups = store.groups(&[id]).await?;
-            let group = groups.into_iter().next().ok_or_else(|| super::not_found("group", id.to_string(), Vec::new()))?;
+            let group = groups
+                .into_iter()
+                .next()
+                .ok_or_else(|| super::not_found("group", id.to_string(), Vec::new()))?;
             narrow(group.event_receiver_ids.into_iter().collect());
         }
         if !filter.types.is_empty() {
-            let by_type = DefinitionFilter { types: filter.types.clone(), ..DefinitionFilter::default() };
+            let by_type = DefinitionFilter {
+                types: filter.types.clone(),
+                ..DefinitionFilter::default()
+            };
             let mut ids = BTreeSet::new();
             let mut after = None;
             loop {
-                let page = store.find_receivers(&by_type, after, limits::PAGE_MAX).await?;
+                let page = store
+                    .find_receivers(&by_type, after, limits::PAGE_MAX)
+                    .await?;
                 ids.extend(page.rows.iter().map(|r| r.id));
                 after = page.next;
                 if after.is_none() {
@@ -222,8 +279,11 @@ impl Registry {
         known: &mut HashMap<ReceiverId, Arc<Receiver>>,
         events: &[Event],
     ) -> Result<()> {
-        let missing: BTreeSet<ReceiverId> =
-            events.iter().map(|e| e.receiver_id).filter(|id| !known.contains_key(id)).collect();
+        let missing: BTreeSet<ReceiverId> = events
+            .iter()
+            .map(|e| e.receiver_id)
+            .filter(|id| !known.contains_key(id))
+            .collect();
         if !missing.is_empty() {
             let ids: Vec<_> = missing.into_iter().collect();
             for receiver in store.receivers(&ids).await? {
@@ -254,8 +314,14 @@ async fn by_ids(
     });
     let scanned = seqs.len();
     let mut events = store.events(&seqs).await?;
-    events.retain(|event| filter.fits_event(event) && receivers.is_none_or(|ids| ids.contains(&event.receiver_id)));
-    Ok(crate::store::search::Stretch { events, scanned, next: None })
+    events.retain(|event| {
+        filter.fits_event(event) && receivers.is_none_or(|ids| ids.contains(&event.receiver_id))
+    });
+    Ok(crate::store::search::Stretch {
+        events,
+        scanned,
+        next: None,
+    })
 }
 
 fn check(request: &SearchRequest) -> std::result::Result<(), Refusal> {
@@ -283,10 +349,16 @@ fn check(request: &SearchRequest) -> std::result::Result<(), Refusal> {
         return Err(Refusal::InvalidArgument {
             argument: "select",
             value: format!("{pointers} pointers"),
-            why: format!("at most {} JSON pointers are allowed in one search", limits::POINTERS),
+            why: format!(
+                "at most {} JSON pointers are allowed in one search",
+                limits::POINTERS
+            ),
         });
     }
-    let all = request.select.iter().chain(filter.payload.iter().map(|p| &p.pointer));
+    let all = request
+        .select
+        .iter()
+        .chain(filter.payload.iter().map(|p| &p.pointer));
     for pointer in all {
         if !pointer_is_valid(pointer) {
             return Err(Refusal::InvalidArgument {
@@ -303,7 +375,10 @@ fn too_many_types(types: &[TextMatch]) -> Refusal {
     Refusal::InvalidArgument {
         argument: "type",
         value: format!("{types:?}"),
-        why: format!("it fits more than {} receivers; write more of the type", limits::FILTER_VALUES),
+        why: format!(
+            "it fits more than {} receivers; write more of the type",
+            limits::FILTER_VALUES
+        ),
     }
 }
 

@@ -31,7 +31,10 @@ pub(super) fn check_idempotency_key(key: &str) -> Result<(), Refusal> {
         return Err(Refusal::InvalidArgument {
             argument: "idempotency_key",
             value: key.to_owned(),
-            why: format!("a key has 1 to {} visible characters", limits::IDEMPOTENCY_KEY_CHARS),
+            why: format!(
+                "a key has 1 to {} visible characters",
+                limits::IDEMPOTENCY_KEY_CHARS
+            ),
         });
     }
     Ok(())
@@ -277,6 +280,9 @@ pub struct GroupWaiting {
 impl GroupWaiting {
     /// A member's name.
     pub fn receiver_name(&self, id: ReceiverId) -> &str {
-        self.receivers.iter().find(|r| r.id == id).map_or("", |r| r.name.as_str())
+        self.receivers
+            .iter()
+            .find(|r| r.id == id)
+            .map_or("", |r| r.name.as_str())
     }
 }

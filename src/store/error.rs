@@ -33,18 +33,27 @@ pub enum StoreError {
 impl StoreError {
     /// A row that is not as it must be.
     pub fn inconsistent(table: &'static str, what: impl fmt::Display) -> Self {
-        Self::Inconsistent { table, what: what.to_string() }
+        Self::Inconsistent {
+            table,
+            what: what.to_string(),
+        }
     }
 
     /// Not usable now.
     pub fn unavailable(why: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self::Unavailable { why: why.into(), hint: hint.into() }
+        Self::Unavailable {
+            why: why.into(),
+            hint: hint.into(),
+        }
     }
 
     /// As a refusal, if the caller can do something about it.
     pub fn as_refusal(&self) -> Option<Refusal> {
         match self {
-            Self::Unavailable { why, hint } => Some(Refusal::Unavailable { why: why.clone(), hint: hint.clone() }),
+            Self::Unavailable { why, hint } => Some(Refusal::Unavailable {
+                why: why.clone(),
+                hint: hint.clone(),
+            }),
             Self::Statement { .. } | Self::Inconsistent { .. } => None,
         }
     }
@@ -55,7 +64,9 @@ impl fmt::Display for StoreError {
         match self {
             Self::Unavailable { why, .. } => write!(f, "the database cannot be used: {why}"),
             Self::Statement { what, .. } => write!(f, "the database refused to {what}"),
-            Self::Inconsistent { table, what } => write!(f, "a row of table {table} is not as it must be: {what}"),
+            Self::Inconsistent { table, what } => {
+                write!(f, "a row of table {table} is not as it must be: {what}")
+            }
         }
     }
 }

@@ -59,13 +59,23 @@ pub trait Store: Send + Sync + fmt::Debug {
     async fn schema(&self, id: ReceiverId) -> Result<Option<String>>;
 
     /// Receivers that fit, newest first, from a bounded look at the table.
-    async fn find_receivers(&self, filter: &DefinitionFilter, after: Position, limit: usize) -> Result<Page<Receiver>>;
+    async fn find_receivers(
+        &self,
+        filter: &DefinitionFilter,
+        after: Position,
+        limit: usize,
+    ) -> Result<Page<Receiver>>;
 
     /// Groups by id.
     async fn groups(&self, ids: &[GroupId]) -> Result<Vec<Group>>;
 
     /// Groups that fit, newest first, from a bounded look at the table.
-    async fn find_groups(&self, filter: &DefinitionFilter, after: Position, limit: usize) -> Result<Page<Group>>;
+    async fn find_groups(
+        &self,
+        filter: &DefinitionFilter,
+        after: Position,
+        limit: usize,
+    ) -> Result<Page<Group>>;
 
     /// Groups that any of these receivers belongs to, by id, at most `limit`.
     async fn groups_of(&self, receivers: &[ReceiverId], limit: usize) -> Result<Vec<Group>>;
@@ -80,7 +90,13 @@ pub trait Store: Send + Sync + fmt::Debug {
     async fn payloads(&self, seqs: &[i64]) -> Result<Vec<(i64, String)>>;
 
     /// Log positions of one index range, in order, strictly inside `(after, before)`.
-    async fn stream(&self, stream: Stream, bounds: Bounds, order: Order, limit: usize) -> Result<Vec<i64>>;
+    async fn stream(
+        &self,
+        stream: Stream,
+        bounds: Bounds,
+        order: Order,
+        limit: usize,
+    ) -> Result<Vec<i64>>;
 
     /// How many events a whole stream has, from counters.
     async fn stream_count(&self, stream: Stream) -> Result<u64>;
@@ -101,7 +117,12 @@ pub trait Store: Send + Sync + fmt::Debug {
     async fn units(&self, ids: &[i64]) -> Result<Vec<(i64, Unit)>>;
 
     /// Units, newest first by their first event: those of one name (by row id) or all.
-    async fn units_by_name(&self, name: Option<i64>, before: Position, limit: usize) -> Result<Vec<(i64, Unit)>>;
+    async fn units_by_name(
+        &self,
+        name: Option<i64>,
+        before: Position,
+        limit: usize,
+    ) -> Result<Vec<(i64, Unit)>>;
 
     /// Units of one name and version, newest first.
     async fn units_by_version(&self, name: i64, version: &str, limit: usize) -> Result<Vec<i64>>;
@@ -110,10 +131,19 @@ pub trait Store: Send + Sync + fmt::Debug {
     async fn unit_receivers(&self, unit: i64, limit: usize) -> Result<Vec<ReceiverId>>;
 
     /// The newest event of each of `receivers` for each of `units` (row ids).
-    async fn latest(&self, units: &[i64], receivers: &[ReceiverId]) -> Result<Vec<(i64, ReceiverId, Latest)>>;
+    async fn latest(
+        &self,
+        units: &[i64],
+        receivers: &[ReceiverId],
+    ) -> Result<Vec<(i64, ReceiverId, Latest)>>;
 
     /// Units by their newest event of one receiver, newest first: unit row id and position.
-    async fn latest_of(&self, receiver: ReceiverId, before: Position, limit: usize) -> Result<Vec<(i64, i64)>>;
+    async fn latest_of(
+        &self,
+        receiver: ReceiverId,
+        before: Position,
+        limit: usize,
+    ) -> Result<Vec<(i64, i64)>>;
 
     /// Messages after a position, in order, with the records that they are about.
     async fn messages(&self, after: i64, limit: usize) -> Result<Vec<MessageRecord>>;
@@ -157,7 +187,10 @@ pub struct Bounds {
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { after: 0, before: i64::MAX }
+        Self {
+            after: 0,
+            before: i64::MAX,
+        }
     }
 }
 

@@ -37,7 +37,11 @@ pub struct Stretch {
 impl AccessPath {
     /// Chooses the ranges for `filter`. `receivers` are those that its receiver ids, types and
     /// group allow together; `None` if it says nothing of the kind.
-    pub async fn choose(store: &dyn Store, filter: &EventFilter, receivers: Option<BTreeSet<ReceiverId>>) -> Result<Self> {
+    pub async fn choose(
+        store: &dyn Store,
+        filter: &EventFilter,
+        receivers: Option<BTreeSet<ReceiverId>>,
+    ) -> Result<Self> {
         let after = match filter.from {
             Some(from) => store.seq_at(from).await? - 1,
             None => 0,
@@ -46,10 +50,16 @@ impl AccessPath {
             Some(to) => store.seq_at(to).await?,
             None => i64::MAX,
         };
-        let mut path = Self { streams: vec![Stream::All], bounds: Bounds { after, before }, covers: true, receivers };
+        let mut path = Self {
+            streams: vec![Stream::All],
+            bounds: Bounds { after, before },
+            covers: true,
+            receivers,
+        };
         // What none of the ranges below decides.
-        let loose_unit_parts =
-            !(filter.release.is_empty() && filter.platform_id.is_empty() && filter.package.is_empty());
+        let loose_unit_parts = !(filter.release.is_empty()
+            && filter.platform_id.is_empty()
+            && filter.package.is_empty());
         let outcome = |success: bool| filter.success.is_none_or(|want| want == success);
         if let Some(unit) = &filter.unit {
             let ids = store.unit_ids(&[unit.key()]).await?;
@@ -66,7 +76,8 @@ impl AccessPath {
             };
             if let Some(units) = by_version {
                 path.streams = units.into_iter().map(Stream::Unit).collect();
-                path.covers = filter.success.is_none() && path.receivers.is_none() && !loose_unit_parts;
+                path.covers =
+                    filter.success.is_none() && path.receivers.is_none() && !loose_unit_parts;
             } else {
                 path.streams = names
                     .iter()
@@ -74,9 +85,14 @@ impl AccessPath {
                     .filter(|(_, success)| outcome(*success))
                     .map(|(id, success)| Stream::Name(id, success))
                     .collect();
-                path.covers = path.receivers.is_none() && filter.version.is_empty() && !loose_unit_parts;
+                path.covers =
+                    path.receivers.is_none() && filter.version.is_empty() && !loose_unit_parts;
             }
-        } else if let Some(ids) = path.receivers.as_ref().filter(|ids| ids.len() <= limits::FILTER_VALUES) {
+        } else if let Some(ids) = path
+            .receivers
+            .as_ref()
+            .filter(|ids| ids.len() <= limits::FILTER_VALUES)
+        {
             path.streams = ids
                 .iter()
                 .flat_map(|id| [true, false].map(|success| (*id, success)))
@@ -114,9 +130,17 @@ impl AccessPath {
             (Order::OldestFirst, Some(at)) => bounds.after = bounds.after.max(at),
             (_, None) => {}
         }
-        let mut stretch = Stretch { events: Vec::new(), scanned: 0, next: None };
+        let mut stretch = Stretch {
+            events: Vec::new(),
+            scanned: 0,
+            next: None,
+        };
         while stretch.events.len() < limit && stretch.scanned < rows {
-            let wanted = if self.covers { limit - stretch.events.len() } else { limit.max(256) };
+            let wanted = if self.covers {
+                limit - stretch.events.len()
+            } else {
+                limit.max(256)
+            };
             let take = wanted.min(rows - stretch.scanned);
             let seqs = self.merged(store, bounds, order, take).await?;
             let ended = seqs.len() < take;
@@ -169,15 +193,30 @@ impl AccessPath {
         let most = usize::try_from(limits::COUNT_MAX).unwrap_or(usize::MAX);
         let mut count = 0;
         for stream in &self.streams {
-            count += store.stream(*stream, self.bounds, Order::NewestFirst, most + 1).await?.len();
+            count += store
+                .stream(*stream, self.bounds, Order::NewestFirst, most + 1)
+                .await?
+                .len();
             if count > most {
-                return Ok(Some(Total { count: limits::COUNT_MAX, exact: false }));
+                return Ok(Some(Total {
+                    count: limits::COUNT_MAX,
+                    exact: false,
+                }));
             }
         }
-        Ok(Some(Total { count: count as u64, exact: true }))
+        Ok(Some(Total {
+            count: count as u64,
+            exact: true,
+        }))
     }
 
-    async fn merged(&self, store: &dyn Store, bounds: Bounds, order: Order, limit: usize) -> Result<Vec<i64>> {
+    async fn merged(
+        &self,
+        store: &dyn Store,
+        bounds: Bounds,
+        order: Order,
+        limit: usize,
+    ) -> Result<Vec<i64>> {
         if bounds.after.saturating_add(1) >= bounds.before {
             return Ok(Vec::new());
         }
@@ -197,7 +236,11 @@ impl AccessPath {
 
     fn fits(&self, filter: &EventFilter, event: &Event) -> bool {
         self.covers
-            || (self.receivers.as_ref().is_none_or(|ids| ids.contains(&event.receiver_id)) && filter.fits_event(event))
+            || (self
+                .receivers
+                .as_ref()
+                .is_none_or(|ids| ids.contains(&event.receiver_id))
+                && filter.fits_event(event))
     }
 }
 
@@ -208,7 +251,13 @@ async fn matching_names(store: &dyn Store, names: &[TextMatch]) -> Result<Option
     }
     let mut ids = BTreeSet::new();
     for name in names {
-        ids.extend(store.names(name, limits::FILTER_VALUES + 1).await?.into_iter().map(|(id, _)| id));
+        ids.extend(
+            store
+                .names(name, limits::FILTER_VALUES + 1)
+                .await?
+                .into_iter()
+                .map(|(id, _)| id),
+        );
         if ids.len() > limits::FILTER_VALUES {
             return Ok(None);
         }
@@ -217,10 +266,18 @@ async fn matching_names(store: &dyn Store, names: &[TextMatch]) -> Result<Option
 }
 
 /// The units of one version; `None` if there are more than can be merged.
-async fn units_of_version(store: &dyn Store, names: &BTreeSet<i64>, version: &str) -> Result<Option<Vec<i64>>> {
+async fn units_of_version(
+    store: &dyn Store,
+    names: &BTreeSet<i64>,
+    version: &str,
+) -> Result<Option<Vec<i64>>> {
     let mut units = Vec::new();
     for name in names {
-        units.extend(store.units_by_version(*name, version, limits::FILTER_VALUES + 1).await?);
+        units.extend(
+            store
+                .units_by_version(*name, version, limits::FILTER_VALUES + 1)
+                .await?,
+        );
         if units.len() > limits::FILTER_VALUES {
             return Ok(None);
         }

@@ -48,10 +48,19 @@ impl Writer {
     pub async fn write(&self, command: Command) -> Written {
         let (answer, written) = oneshot::channel();
         let job = Request::Write(Job { command, answer });
-        match timeout(Duration::from_secs(limits::WAIT_SECONDS), self.queue.send(job)).await {
+        match timeout(
+            Duration::from_secs(limits::WAIT_SECONDS),
+            self.queue.send(job),
+        )
+        .await
+        {
             Ok(Ok(())) => {}
             Ok(Err(_)) => return Err(Arc::new(stopped())),
-            Err(_) => return Ok(Err(Refusal::Busy { what: "too many writes are waiting" })),
+            Err(_) => {
+                return Ok(Err(Refusal::Busy {
+                    what: "too many writes are waiting",
+                }));
+            }
         }
         written.await.unwrap_or_else(|_| Err(Arc::new(stopped())))
     }
@@ -59,7 +68,11 @@ impl Writer {
     /// Queues `command` if there is room and does not wait.
     pub fn offer(&self, command: Command) {
         let (answer, _) = oneshot::channel();
-        if self.queue.try_send(Request::Write(Job { command, answer })).is_err() {
+        if self
+            .queue
+            .try_send(Request::Write(Job { command, answer }))
+            .is_err()
+        {
             tracing::warn!("the writer's queue is full: an audit row was left out");
         }
     }
@@ -101,7 +114,9 @@ async fn run(store: Arc<dyn Store>, clock: Arc<dyn Clock>, mut requests: mpsc::R
             }
         }
         // Nobody waits for these any more, and nothing of them has been done.
-        waiting.retain(|job| !job.answer.is_closed() || matches!(job.command.action, Action::Audit(_)));
+        waiting.retain(|job| {
+            !job.answer.is_closed() || matches!(job.command.action, Action::Audit(_))
+        });
         let batch = take_batch(&mut waiting);
         if !batch.is_empty() {
             let unfinished = write_batch(store.as_ref(), clock.as_ref(), batch).await;
@@ -128,7 +143,10 @@ fn take_batch(waiting: &mut VecDeque<Job>) -> Vec<Job> {
 
 /// Writes a batch and answers its jobs; gives back those for which the transaction had no time.
 async fn write_batch(store: &dyn Store, clock: &dyn Clock, batch: Vec<Job>) -> Vec<Job> {
-    let (commands, answers): (Vec<_>, Vec<_>) = batch.into_iter().map(|job| (job.command, job.answer)).unzip();
+    let (commands, answers): (Vec<_>, Vec<_>) = batch
+        .into_iter()
+        .map(|job| (job.command, job.answer))
+        .unzip();
     match store.write(&commands, clock.now()).await {
         Ok(decided) => {
             let done = decided.len();
@@ -136,13 +154,23 @@ async fn write_batch(store: &dyn Store, clock: &dyn Clock, batch: Vec<Job>) -> V
             for (decided, answer) in decided.into_iter().zip(answers.by_ref()) {
                 let _ = answer.send(Ok(decided));
             }
-            commands.into_iter().skip(done).zip(answers).map(|(command, answer)| Job { command, answer }).collect()
+            commands
+                .into_iter()
+                .skip(done)
+                .zip(answers)
+                .map(|(command, answer)| Job { command, answer })
+                .collect()
         }
         Err(StoreError::Statement { .. }) if commands.len() > 1 => {
             // One command's data is at fault; its neighbours must not suffer.
-            tracing::warn!(commands = commands.len(), "a batch was rolled back; its commands are tried one by one");
+            tracing::warn!(
+                commands = commands.len(),
+                "a batch was rolled back; its commands are tried one by one"
+            );
             for (command, answer) in commands.into_iter().zip(answers) {
-                let written = store.write(std::slice::from_ref(&command), clock.now()).await;
+                let written = store
+                    .write(std::slice::from_ref(&command), clock.now())
+                    .await;
                 let _ = answer.send(single(written));
             }
             Vec::new()
@@ -159,10 +187,12 @@ async fn write_batch(store: &dyn Store, clock: &dyn Clock, batch: Vec<Job>) -> V
 
 fn single(written: super::Result<Vec<Decided>>) -> Written {
     match written {
-        Ok(decided) => decided
-            .into_iter()
-            .next()
-            .ok_or_else(|| Arc::new(StoreError::inconsistent("event", "a command was left without an answer"))),
+        Ok(decided) => decided.into_iter().next().ok_or_else(|| {
+            Arc::new(StoreError::inconsistent(
+                "event",
+                "a command was left without an answer",
+            ))
+        }),
         Err(error) => Err(Arc::new(error)),
     }
 }

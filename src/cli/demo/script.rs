@@ -13,7 +13,12 @@ pub(super) struct Step {
 }
 
 const fn step(title: &'static str, tool: &'static str, arguments: &'static str) -> Step {
-    Step { title, tool, arguments, refused: false }
+    Step {
+        title,
+        tool,
+        arguments,
+        refused: false,
+    }
 }
 
 /// All calls, in order. Things are called by name: nobody remembers ids.
@@ -63,7 +68,11 @@ pub(super) const STEPS: &[Step] = &[
                         "components": [{"type": "library", "name": "log4j-core", "version": "2.17.1",
                                         "purl": "pkg:maven/org.apache.logging.log4j/log4j-core@2.17.1"}]}}"#,
     ),
-    step("Why has this release not passed its gate?", "check_gate", r#"{"name": "payments-api"}"#),
+    step(
+        "Why has this release not passed its gate?",
+        "check_gate",
+        r#"{"name": "payments-api"}"#,
+    ),
     Step {
         title: "CI sends a scan result that does not match its schema",
         tool: "create_event",
@@ -90,6 +99,14 @@ pub(super) const STEPS: &[Step] = &[
         r#"{"unit": "payments-api", "description": "Rescan after the fix", "event_receiver_id": "scan",
             "success": true, "payload": {"scanner": "grype", "critical": 0}, "idempotency_key": "scan-456790"}"#,
     ),
-    step("May it go?", "check_gate", r#"{"name": "payments-api", "group": "release-ready"}"#),
-    step("What failed on the way?", "search_events", r#"{"name": "payments-*", "success": false}"#),
+    step(
+        "May it go?",
+        "check_gate",
+        r#"{"name": "payments-api", "group": "release-ready"}"#,
+    ),
+    step(
+        "What failed on the way?",
+        "search_events",
+        r#"{"name": "payments-*", "success": false}"#,
+    ),
 ];

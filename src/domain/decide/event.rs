@@ -10,10 +10,18 @@ use crate::domain::message::MessageKind;
 use crate::domain::refusal::Refusal;
 
 impl Writer<'_> {
-    pub(super) fn record_event(&mut self, id: EventId, draft: &EventDraft) -> Result<(Outcome, String), Refusal> {
+    pub(super) fn record_event(
+        &mut self,
+        id: EventId,
+        draft: &EventDraft,
+    ) -> Result<(Outcome, String), Refusal> {
         let receiver_id = draft.receiver_id;
         let Some(receiver) = self.state.receivers.get(&receiver_id) else {
-            return Err(Refusal::NotFound { kind: "receiver", what: receiver_id.to_string(), near: Vec::new() });
+            return Err(Refusal::NotFound {
+                kind: "receiver",
+                what: receiver_id.to_string(),
+                near: Vec::new(),
+            });
         };
         let receiver_type = receiver.kind.clone();
         let (unit_id, name_id) = self.unit_row(&draft.unit);
@@ -31,29 +39,68 @@ impl Writer<'_> {
             payload_size: i64::try_from(draft.payload.size()).unwrap_or(i64::MAX),
             recorded_by: self.command.recorder.clone(),
         };
-        let mut messages = vec![self.message(NewMessage::about(MessageKind::Event).event(seq), &receiver_type)];
-        let gates = self.turn_gates(unit_id, receiver_id, Latest { seq, success: draft.success });
+        let mut messages = vec![self.message(
+            NewMessage::about(MessageKind::Event).event(seq),
+            &receiver_type,
+        )];
+        let gates = self.turn_gates(
+            unit_id,
+            receiver_id,
+            Latest {
+                seq,
+                success: draft.success,
+            },
+        );
         for effect in gates.iter().filter(|effect| effect.state.passes()) {
             let group = &effect.group;
-            let mut message = NewMessage::about(MessageKind::GroupComplete).event(seq).group(group.id, GroupState::of(group));
+            let mut message = NewMessage::about(MessageKind::GroupComplete)
+                .event(seq)
+                .group(group.id, GroupState::of(group));
             message.transition = effect.transition;
             messages.push(self.message(message, &group.kind));
         }
-        self.plan.events.push(NewEvent { event: event.clone(), payload: draft.payload.clone(), unit_id, name_id });
+        self.plan.events.push(NewEvent {
+            event: event.clone(),
+            payload: draft.payload.clone(),
+            unit_id,
+            name_id,
+        });
         let gates = gates.into_iter().map(GateTurn::into_effect).collect();
-        Ok((Outcome::Event { event: Box::new(event), created: true, gates, messages }, id.to_string()))
+        Ok((
+            Outcome::Event {
+                event: Box::new(event),
+                created: true,
+                gates,
+                messages,
+            },
+            id.to_string(),
+        ))
     }
 
     /// Makes `latest` the newest event of the receiver for the unit, and compares every gate that
     /// the receiver belongs to before and after. Each group stands on its own.
-    fn turn_gates(&mut self, unit_id: i64, receiver_id: ReceiverId, latest: Latest) -> Vec<GateTurn> {
-        let group_ids = self.state.groups_of.get(&receiver_id).cloned().unwrap_or_default();
+    fn turn_gates(
+        &mut self,
+        unit_id: i64,
+        receiver_id: ReceiverId,
+        latest: Latest,
+    ) -> Vec<GateTurn> {
+        let group_ids = self
+            .state
+            .groups_of
+            .get(&receiver_id)
+            .cloned()
+            .unwrap_or_default();
         let known = &self.state.latest;
         let mut turns = Vec::with_capacity(group_ids.len());
         for group in group_ids.iter().filter_map(|id| self.state.groups.get(id)) {
             let before = GateState::evaluate(group, |r| known.get(&(unit_id, r)).copied());
             let state = GateState::evaluate(group, |r| {
-                if r == receiver_id { Some(latest) } else { known.get(&(unit_id, r)).copied() }
+                if r == receiver_id {
+                    Some(latest)
+                } else {
+                    known.get(&(unit_id, r)).copied()
+                }
             });
             turns.push(GateTurn {
                 turn: Turn::between(&before, &state),
@@ -78,6 +125,10 @@ struct GateTurn {
 
 impl GateTurn {
     fn into_effect(self) -> GateEffect {
-        GateEffect { group: self.group, turn: self.turn, state: self.state }
+        GateEffect {
+            group: self.group,
+            turn: self.turn,
+            state: self.state,
+        }
     }
 }

@@ -58,7 +58,9 @@ pub struct ReceiverHead {
 
 impl From<&Receiver> for ReceiverHead {
     fn from(receiver: &Receiver) -> Self {
-        Self { kind: receiver.kind.clone() }
+        Self {
+            kind: receiver.kind.clone(),
+        }
     }
 }
 

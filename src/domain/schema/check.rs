@@ -8,7 +8,8 @@ use jsonschema::{JsonType, ValidationError};
 use serde_json::Value;
 
 use super::bounds;
-use super::meter::{NOT_BELIEVED, duplicates};
+use super::meter::NOT_BELIEVED;
+use super::unique::duplicates;
 use crate::domain::refusal::Violation;
 use crate::limits;
 
@@ -30,8 +31,14 @@ pub(super) fn cut(text: &str) -> String {
 }
 
 /// Puts the engine's findings into words and in order.
-pub(super) fn tell<'a>(payload: &Value, errors: impl Iterator<Item = ValidationError<'a>>) -> Violations {
-    let mut teller = Teller { payload, told: Vec::new() };
+pub(super) fn tell<'a>(
+    payload: &Value,
+    errors: impl Iterator<Item = ValidationError<'a>>,
+) -> Violations {
+    let mut teller = Teller {
+        payload,
+        told: Vec::new(),
+    };
     let mut more = false;
     for error in errors {
         if more || **error.instance() == *NOT_BELIEVED {
@@ -42,11 +49,20 @@ pub(super) fn tell<'a>(payload: &Value, errors: impl Iterator<Item = ValidationE
         more = teller.told.len() > bounds::VIOLATIONS_SORTED;
     }
     // Parents come before children, then the order is that of the engine.
-    teller.told.sort_by(|a, b| order(&a.violation.at, &b.violation.at).then(a.rank.cmp(&b.rank)));
+    teller
+        .told
+        .sort_by(|a, b| order(&a.violation.at, &b.violation.at).then(a.rank.cmp(&b.rank)));
     teller.told.dedup_by(|a, b| a.violation == b.violation);
     more |= teller.told.len() > limits::VIOLATIONS;
-    let violations = teller.told.into_iter().take(limits::VIOLATIONS).map(|told| told.violation);
-    Violations { violations: violations.collect(), more }
+    let violations = teller
+        .told
+        .into_iter()
+        .take(limits::VIOLATIONS)
+        .map(|told| told.violation);
+    Violations {
+        violations: violations.collect(),
+        more,
+    }
 }
 
 /// JSON pointers by depth-first position: numbers by value, a parent before its children.
@@ -69,7 +85,13 @@ struct Teller<'a> {
 impl Teller<'_> {
     fn add(&mut self, at: &str, rank: u8, what: String) {
         if self.told.len() <= bounds::VIOLATIONS_SORTED {
-            self.told.push(Told { violation: Violation { at: at.to_owned(), what }, rank });
+            self.told.push(Told {
+                violation: Violation {
+                    at: at.to_owned(),
+                    what,
+                },
+                rank,
+            });
         }
     }
 
@@ -77,16 +99,39 @@ impl Teller<'_> {
         let at = error.instance_path().as_str();
         match error.kind() {
             Kind::Required { property } => {
-                self.add(at, 0, format!("{} is required", cut(property.as_str().unwrap_or_default())));
+                self.add(
+                    at,
+                    0,
+                    format!("{} is required", cut(property.as_str().unwrap_or_default())),
+                );
             }
             Kind::AdditionalProperties { unexpected } => {
                 for name in unexpected {
-                    self.add(at, 1, format!("Additional property {} is not allowed", cut(name)));
+                    self.add(
+                        at,
+                        1,
+                        format!("Additional property {} is not allowed", cut(name)),
+                    );
                 }
             }
             Kind::UnevaluatedProperties { unexpected } => {
                 for name in unexpected {
-                    self.add(at, 1, format!("Unevaluated property {} is not allowed", cut(name)));
+                    self.add(
+                        at,
+                        1,
+                        format!("Unevaluated property {} is not allowed", cut(name)),
+                    );
+                }
+            }
+            // The engine's short cut where `additionalProperties: false` stands alone.
+            Kind::FalseSchema if is_closed_object(error) => {
+                let members = self.payload.pointer(at).and_then(Value::as_object);
+                for name in members.into_iter().flat_map(serde_json::Map::keys) {
+                    self.add(
+                        at,
+                        1,
+                        format!("Additional property {} is not allowed", cut(name)),
+                    );
                 }
             }
             kind => {
@@ -108,25 +153,44 @@ impl Teller<'_> {
         let value = self.payload.pointer(at).unwrap_or(&Value::Null);
         match kind {
             Kind::Type { kind } => {
-                format!("Invalid type. Expected: {}, given: {}", expected(kind), type_name(value))
+                format!(
+                    "Invalid type. Expected: {}, given: {}",
+                    expected(kind),
+                    type_name(value)
+                )
             }
             Kind::Format { format } => format!("Does not match format '{}'", cut(format)),
             Kind::Enum { options } => {
                 let options = options.as_array().map(Vec::as_slice).unwrap_or_default();
-                format!("{} must be one of the following: {}", field(at), listed(options))
+                format!(
+                    "{} must be one of the following: {}",
+                    field(at),
+                    listed(options)
+                )
             }
             Kind::Constant { expected_value } => {
-                format!("{} does not match: {}", field(at), cut(&expected_value.to_string()))
+                format!(
+                    "{} does not match: {}",
+                    field(at),
+                    cut(&expected_value.to_string())
+                )
             }
-            Kind::MinLength { limit } => format!("String length must be greater than or equal to {limit}"),
-            Kind::MaxLength { limit } => format!("String length must be less than or equal to {limit}"),
+            Kind::MinLength { limit } => {
+                format!("String length must be greater than or equal to {limit}")
+            }
+            Kind::MaxLength { limit } => {
+                format!("String length must be less than or equal to {limit}")
+            }
             Kind::Minimum { limit } => format!("Must be greater than or equal to {limit}"),
             Kind::Maximum { limit } => format!("Must be less than or equal to {limit}"),
             Kind::ExclusiveMinimum { limit } => format!("Must be greater than {limit}"),
             Kind::ExclusiveMaximum { limit } => format!("Must be less than {limit}"),
             Kind::MultipleOf { multiple_of } => format!("Must be a multiple of {multiple_of}"),
             // The pattern keyword is ours, and its message is the pattern.
-            Kind::Pattern { pattern } | Kind::Custom { message: pattern, .. } => {
+            Kind::Pattern { pattern }
+            | Kind::Custom {
+                message: pattern, ..
+            } => {
                 format!("Does not match pattern '{}'", cut(pattern))
             }
             Kind::MinItems { limit } => format!("Array must have at least {limit} items"),
@@ -152,21 +216,35 @@ impl Teller<'_> {
     }
 }
 
+/// Whether `false` is the value of `additionalProperties`, and not of a property of that name.
+fn is_closed_object(error: &ValidationError<'_>) -> bool {
+    let place = error.schema_path().as_str();
+    let parent = place.strip_suffix("/additionalProperties");
+    parent.is_some_and(|parent| !parent.ends_with("/properties"))
+}
+
 /// The failed alternative with the fewest violations that are not about the value's own type: the
 /// others were not meant.
-fn closest<'a>(alternatives: &'a [Vec<ValidationError<'static>>], at: &str) -> Option<&'a [ValidationError<'static>]> {
+fn closest<'a>(
+    alternatives: &'a [Vec<ValidationError<'static>>],
+    at: &str,
+) -> Option<&'a [ValidationError<'static>]> {
     let other_kind = |error: &ValidationError<'_>| {
         error.instance_path().as_str() == at && matches!(error.kind(), Kind::Type { .. })
     };
     let told = alternatives.iter().filter(|errors| !errors.is_empty());
-    told.min_by_key(|errors| (errors.iter().any(other_kind), errors.len())).map(Vec::as_slice)
+    told.min_by_key(|errors| (errors.iter().any(other_kind), errors.len()))
+        .map(Vec::as_slice)
 }
 
 fn expected(kind: &TypeKind) -> String {
     match kind {
         TypeKind::Single(one) => one.to_string(),
         TypeKind::Multiple(several) => {
-            let several: Vec<_> = several.iter().map(|one: JsonType| one.to_string()).collect();
+            let several: Vec<_> = several
+                .iter()
+                .map(|one: JsonType| one.to_string())
+                .collect();
             format!("[{}]", several.join(","))
         }
     }

@@ -20,8 +20,8 @@
 //! never look at a smaller value, is no usable schema.
 
 use super::bounds;
-use super::refs::{Graph, Part, Role, too_costly};
 use super::invalid;
+use super::refs::{Graph, Part, Role, too_costly};
 use crate::domain::refusal::Refusal;
 use crate::limits;
 
@@ -48,7 +48,9 @@ pub(super) fn reckon(graph: &Graph) -> Result<Cost, Refusal> {
     while let Some((part, next)) = path.last_mut() {
         let (index, edge) = (*part, *next);
         *next += 1;
-        let Some(part) = graph.parts.get(index) else { break };
+        let Some(part) = graph.parts.get(index) else {
+            break;
+        };
         set(&mut on_path, index, true);
         match part.edges.get(edge) {
             Some((role, target)) if !recurs(*role, group(index), group(*target)) => {
@@ -67,18 +69,28 @@ pub(super) fn reckon(graph: &Graph) -> Result<Cost, Refusal> {
             None => {
                 let cost = of(part, |role, target| {
                     if recurs(role, group(index), group(target)) {
-                        Cost { applications: 1, ..Cost::default() }
+                        Cost {
+                            applications: 1,
+                            ..Cost::default()
+                        }
                     } else {
                         costs.get(target).copied().flatten().unwrap_or_default()
                     }
                 });
                 if cost.applications > limits::SCHEMA_COST {
-                    return Err(too_costly(cost.applications, limits::SCHEMA_COST, part.at.clone()));
+                    return Err(too_costly(
+                        cost.applications,
+                        limits::SCHEMA_COST,
+                        part.at.clone(),
+                    ));
                 }
                 if cost.own_nesting > bounds::NESTING {
                     return Err(invalid(
                         &part.at,
-                        format!("more than {} subschemas apply to one value inside each other", bounds::NESTING),
+                        format!(
+                            "more than {} subschemas apply to one value inside each other",
+                            bounds::NESTING
+                        ),
                         "Shorten the chain of $ref, allOf, anyOf, oneOf and not.",
                     ));
                 }
@@ -88,7 +100,12 @@ pub(super) fn reckon(graph: &Graph) -> Result<Cost, Refusal> {
             }
         }
     }
-    let nesting = costs.iter().flatten().map(|cost| cost.own_nesting).max().unwrap_or(1);
+    let nesting = costs
+        .iter()
+        .flatten()
+        .map(|cost| cost.own_nesting)
+        .max()
+        .unwrap_or(1);
     let root = costs.first().copied().flatten().unwrap_or_default();
     Ok(Cost { nesting, ..root })
 }
@@ -115,7 +132,9 @@ fn of(part: &Part, cost_of: impl Fn(Role, usize) -> Cost) -> Cost {
         match role {
             Role::InPlace => {
                 in_place = in_place.saturating_add(applications);
-                marking = marking.saturating_add(applications).saturating_add(cost.marking);
+                marking = marking
+                    .saturating_add(applications)
+                    .saturating_add(cost.marking);
                 nesting = nesting.max(cost.own_nesting);
             }
             Role::Member => member = member.max(applications),
@@ -125,10 +144,16 @@ fn of(part: &Part, cost_of: impl Fn(Role, usize) -> Cost) -> Cost {
             Role::EveryItem => every_item = every_item.saturating_add(applications),
         }
     }
-    let down = member.saturating_add(matching).max(other_member).max(item.saturating_add(every_item));
+    let down = member
+        .saturating_add(matching)
+        .max(other_member)
+        .max(item.saturating_add(every_item));
     let again = if part.unevaluated { marking } else { 0 };
     Cost {
-        applications: 1u64.saturating_add(in_place).saturating_add(again).saturating_add(down),
+        applications: 1u64
+            .saturating_add(in_place)
+            .saturating_add(again)
+            .saturating_add(down),
         marking,
         nesting: 0,
         own_nesting: nesting + 1,

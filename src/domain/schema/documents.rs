@@ -8,8 +8,8 @@ use jsonschema::{Retrieve, Uri};
 use serde_json::{Value, json};
 
 use super::invalid;
-use crate::domain::refusal::Refusal;
 use crate::domain::json;
+use crate::domain::refusal::Refusal;
 use crate::limits;
 
 /// Schema documents by id: those built in, and those that the operator adds.
@@ -28,18 +28,28 @@ impl Documents {
                 by_id.insert(id.to_owned(), document);
             }
         }
-        Self { by_id: Arc::new(by_id) }
+        Self {
+            by_id: Arc::new(by_id),
+        }
     }
 
     /// Adds a document and gives its id. A later one replaces an earlier one of the same id.
     pub fn insert(&mut self, text: &str) -> Result<String, Refusal> {
         let document = super::parse(text)?;
-        let id = ["$id", "id"].iter().find_map(|key| document.get(key)).and_then(Value::as_str).unwrap_or_default();
+        let id = ["$id", "id"]
+            .iter()
+            .find_map(|key| document.get(key))
+            .and_then(Value::as_str)
+            .unwrap_or_default();
         let id = id.trim_end_matches('#').to_owned();
         let absolute = jsonschema::uri::from_str(&id).is_ok_and(|uri| uri.as_str() == id);
         if !absolute || id.contains('#') {
             let why = format!("{} is not an absolute URI without a fragment", json!(id));
-            return Err(invalid("/$id", why, "Give the document the `$id` that other schemas refer to it by."));
+            return Err(invalid(
+                "/$id",
+                why,
+                "Give the document the `$id` that other schemas refer to it by.",
+            ));
         }
         Arc::make_mut(&mut self.by_id).insert(id.clone(), document);
         Ok(id)
@@ -70,11 +80,23 @@ pub(super) struct Asked {
 
 impl Shelf {
     pub(super) fn new(documents: &Documents) -> Self {
-        Self { documents: documents.clone(), asked: Arc::default() }
+        Self {
+            documents: documents.clone(),
+            asked: Arc::default(),
+        }
+    }
+
+    /// Notes a document that is missing although it was not asked for.
+    pub(super) fn miss(&self, id: &str) {
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        asked.missing.insert(id.to_owned());
     }
 
     pub(super) fn asked(&self) -> Asked {
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.asked
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 
@@ -86,9 +108,7 @@ impl Retrieve for Shelf {
             asked.served.insert(id.to_owned());
             return Ok(document.clone());
         }
-        if asked.missing.len() < limits::SCHEMA_BYTES / 16 {
-            asked.missing.insert(id.to_owned());
-        }
+        asked.missing.insert(id.to_owned());
         Ok(json!({}))
     }
 }
@@ -179,20 +199,30 @@ fn cdevents_links() -> impl Iterator<Item = Value> {
                 "type": "array",
                 "items": {"anyOf": kinds.map(|kind| json!({"$ref": name(kind)}))},
             });
-            kinds.map(|kind| link(kind, &name(kind), snake_case)).into_iter().chain([array])
+            kinds
+                .map(|kind| link(kind, &name(kind), snake_case))
+                .into_iter()
+                .chain([array])
         })
     })
 }
 
 /// An embedded link: what follows (`path`), what belongs together (`relation`), what ends (`end`).
 fn link(kind: &str, id: &str, snake_case: bool) -> Value {
-    let (link_type, link_kind, context_id) =
-        if snake_case { ("link_type", "link_kind", "context_id") } else { ("linkType", "linkKind", "contextId") };
+    let (link_type, link_kind, context_id) = if snake_case {
+        ("link_type", "link_kind", "context_id")
+    } else {
+        ("linkType", "linkKind", "contextId")
+    };
     let text = json!({"type": "string", "minLength": 1});
     let event = json!({"type": "object", "properties": {context_id: text}});
-    let mut properties = json!({link_type: {"const": kind.to_uppercase()}, "tags": {"type": "object"}});
+    let mut properties =
+        json!({link_type: {"const": kind.to_uppercase()}, "tags": {"type": "object"}});
     let (own, required) = match kind {
-        "relation" => (json!({link_kind: text, "target": event}), vec![link_type, link_kind, "target"]),
+        "relation" => (
+            json!({link_kind: text, "target": event}),
+            vec![link_type, link_kind, "target"],
+        ),
         "path" => (json!({"from": event}), vec![link_type, "from"]),
         _ => (json!({"from": event}), vec![link_type]),
     };
@@ -216,7 +246,8 @@ pub(super) fn parse(text: &str) -> Result<Value, Refusal> {
             size: Some(text.len() as u64),
             limit: limits::SCHEMA_BYTES as u64,
             unit: "bytes",
-            hint: "Keep what the payload is decided by, and drop descriptions and examples.".to_owned(),
+            hint: "Keep what the payload is decided by, and drop descriptions and examples."
+                .to_owned(),
         });
     }
     let shape = json::scan("schema", text)?;

@@ -7,7 +7,6 @@
 
 use std::borrow::Cow;
 use std::cell::Cell;
-use std::hash::{DefaultHasher, Hasher as _};
 use std::ops::ControlFlow;
 
 use jsonschema::JsonType;
@@ -15,6 +14,7 @@ use jsonschema::json::{Array, Json, Node, NodeIdentity, Object, cmp};
 use serde_json::{Map, Number, Value};
 
 use super::bounds;
+use super::unique::{duplicates, text_steps, weight};
 
 /// What one check may spend, and has spent.
 #[derive(Debug)]
@@ -24,13 +24,19 @@ pub(super) struct Meter {
     spent: Cell<bool>,
     /// Levels of subschemas inside each other that the schema applies to one value.
     nesting: u32,
-    /// States of the patterns that member names run through.
-    name_states: u64,
+    /// Steps for each byte of a member name that runs through patterns.
+    name_price: u64,
 }
 
 impl Meter {
-    pub(super) fn new(nesting: u32, name_states: u64) -> Self {
-        Self { steps: Cell::new(0), bytes: Cell::new(0), spent: Cell::new(false), nesting, name_states }
+    pub(super) fn new(nesting: u32, name_price: u64) -> Self {
+        Self {
+            steps: Cell::new(0),
+            bytes: Cell::new(0),
+            spent: Cell::new(false),
+            nesting,
+            name_price,
+        }
     }
 
     /// Whether the check was cut short.
@@ -68,6 +74,8 @@ pub(super) struct Metered<'a> {
     value: &'a Value,
     /// Nothing for a member name outside a check.
     meter: Option<&'a Meter>,
+    /// It is a member's name, of which the payload holds no value.
+    is_name: bool,
     depth: u32,
     /// Bytes of the JSON pointer to this value, which every violation carries.
     path: u32,
@@ -75,7 +83,13 @@ pub(super) struct Metered<'a> {
 
 impl<'a> Metered<'a> {
     pub(super) fn new(value: &'a Value, meter: &'a Meter) -> Self {
-        Self { value, meter: Some(meter), depth: 0, path: 0 }
+        Self {
+            value,
+            meter: Some(meter),
+            is_name: false,
+            depth: 0,
+            path: 0,
+        }
     }
 
     /// The text of a string, and its value.
@@ -95,18 +109,19 @@ impl<'a> Metered<'a> {
         {
             meter.spent.set(true);
         }
-        Self { value, meter: self.meter, depth, path: self.path.saturating_add(name as u32 + 1) }
+        Self {
+            value,
+            meter: self.meter,
+            is_name: false,
+            depth,
+            path: self.path.saturating_add(name as u32 + 1),
+        }
     }
 
     fn charge_name(&self, name: &str) -> bool {
-        let states = self.meter.map_or(0, |meter| meter.name_states);
-        self.charge(1 + text_steps(name) + name.len() as u64 * states / 32)
+        let price = self.meter.map_or(0, |meter| meter.name_price);
+        self.charge((1 + text_steps(name)).saturating_add(price.saturating_mul(name.len() as u64)))
     }
-}
-
-/// Steps of reading a text once.
-fn text_steps(text: &str) -> u64 {
-    text.len() as u64 / 16
 }
 
 /// The representation for [`Metered`] values.
@@ -125,9 +140,19 @@ impl Json for Bounded {
         key.to_owned()
     }
 
-    fn with_string_node<T>(buffer: &mut Value, string: &str, f: impl FnOnce(Metered<'_>) -> T) -> T {
+    fn with_string_node<T>(
+        buffer: &mut Value,
+        string: &str,
+        f: impl FnOnce(Metered<'_>) -> T,
+    ) -> T {
         *buffer = Value::String(string.to_owned());
-        f(Metered { value: buffer, meter: None, depth: 0, path: 0 })
+        f(Metered {
+            value: buffer,
+            meter: None,
+            is_name: true,
+            depth: 0,
+            path: 0,
+        })
     }
 }
 
@@ -138,7 +163,10 @@ impl<'a> Node<'a, Bounded> for Metered<'a> {
 
     fn as_object(&self) -> Option<Members<'a>> {
         let members = self.value.as_object()?;
-        self.charge(1).then_some(Members { members, node: *self })
+        self.charge(1).then_some(Members {
+            members,
+            node: *self,
+        })
     }
 
     fn as_array(&self) -> Option<Items<'a>> {
@@ -148,11 +176,14 @@ impl<'a> Node<'a, Bounded> for Metered<'a> {
 
     fn as_string(&self) -> Option<Cow<'a, str>> {
         let text = self.value.as_str()?;
-        self.charge(1 + text_steps(text)).then_some(Cow::Borrowed(text))
+        self.charge(1 + text_steps(text))
+            .then_some(Cow::Borrowed(text))
     }
 
     fn as_number(&self) -> Option<&'a Number> {
-        let Value::Number(number) = self.value else { return None };
+        let Value::Number(number) = self.value else {
+            return None;
+        };
         self.charge(1).then_some(number)
     }
 
@@ -181,7 +212,8 @@ impl<'a> Node<'a, Bounded> for Metered<'a> {
     fn equals_value(&self, expected: &Value) -> bool {
         // Comparing two containers costs at most what the schema's own one holds.
         let both_large = expected.is_object() || expected.is_array();
-        self.charge(1 + if both_large { weight(expected) } else { 0 }) && cmp::equal(self.value, expected)
+        self.charge(1 + if both_large { weight(expected) } else { 0 })
+            && cmp::equal(self.value, expected)
     }
 
     /// Nothing: violations are told from the payload itself, and the engine copies this value once
@@ -191,7 +223,10 @@ impl<'a> Node<'a, Bounded> for Metered<'a> {
             let mut bytes = 512 + u64::from(self.path) + u64::from(self.depth * meter.nesting) * 16;
             if let Value::Object(members) = self.value {
                 // The engine lists the names of unexpected members.
-                bytes += members.keys().map(|name| 48 + name.len() as u64).sum::<u64>();
+                bytes += members
+                    .keys()
+                    .map(|name| 48 + name.len() as u64)
+                    .sum::<u64>();
                 meter.charge(members.len() as u64);
             }
             meter.charge_bytes(bytes);
@@ -200,7 +235,7 @@ impl<'a> Node<'a, Bounded> for Metered<'a> {
             }
         }
         match self.value {
-            Value::String(text) if self.meter.is_none() => Cow::Owned(Value::from(super::check::cut(text))),
+            Value::String(text) if self.is_name => Cow::Owned(Value::from(super::check::cut(text))),
             _ => Cow::Borrowed(&Value::Null),
         }
     }
@@ -212,16 +247,6 @@ impl<'a> Node<'a, Bounded> for Metered<'a> {
 
 /// What a violation holds that was found after the check had spent what it may.
 pub(super) const NOT_BELIEVED: &Value = &Value::Bool(false);
-
-/// Steps of looking at every value in `value`.
-fn weight(value: &Value) -> u64 {
-    match value {
-        Value::Array(items) => 1 + items.iter().map(weight).sum::<u64>(),
-        Value::Object(members) => 1 + members.values().map(weight).sum::<u64>(),
-        Value::String(text) => 1 + text_steps(text),
-        _ => 1,
-    }
-}
 
 /// The members of an object.
 #[derive(Debug, Clone, Copy)]
@@ -247,7 +272,10 @@ impl<'a> Object<'a, Bounded> for Members<'a> {
             return None;
         }
         let found = if self.members.len() <= SMALL {
-            self.members.iter().find(|(name, _)| *name == key).map(|(_, value)| value)
+            self.members
+                .iter()
+                .find(|(name, _)| *name == key)
+                .map(|(_, value)| value)
         } else {
             self.members.get(key)
         };
@@ -255,7 +283,10 @@ impl<'a> Object<'a, Bounded> for Members<'a> {
     }
 
     fn members(&self) -> MembersIter<'a> {
-        MembersIter { members: self.members.iter(), node: self.node }
+        MembersIter {
+            members: self.members.iter(),
+            node: self.node,
+        }
     }
 
     fn try_for_each_name_node<B>(
@@ -268,8 +299,16 @@ impl<'a> Object<'a, Bounded> for Members<'a> {
                 break;
             }
             *buffer = Value::String(name.clone());
-            let Metered { meter, depth, path, .. } = self.node;
-            f(Metered { value: buffer, meter, depth, path })?;
+            let Metered {
+                meter, depth, path, ..
+            } = self.node;
+            f(Metered {
+                value: buffer,
+                meter,
+                is_name: true,
+                depth,
+                path,
+            })?;
         }
         ControlFlow::Continue(())
     }
@@ -287,7 +326,9 @@ impl<'a> Iterator for MembersIter<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let (name, value) = self.members.next()?;
-        self.node.charge_name(name).then(|| (name.as_str(), self.node.child(value, name.len())))
+        self.node
+            .charge_name(name)
+            .then(|| (name.as_str(), self.node.child(value, name.len())))
     }
 }
 
@@ -307,7 +348,10 @@ impl<'a> Array<'a, Bounded> for Items<'a> {
     }
 
     fn elements(&self) -> ItemsIter<'a> {
-        ItemsIter { items: self.items.iter(), node: self.node }
+        ItemsIter {
+            items: self.items.iter(),
+            node: self.node,
+        }
     }
 
     fn is_unique(&self) -> bool {
@@ -329,73 +373,4 @@ impl<'a> Iterator for ItemsIter<'a> {
         let value = self.items.next()?;
         self.node.charge(1).then(|| self.node.child(value, 8))
     }
-}
-
-/// The first two equal items. The engine's own search compares pairs of a payload's choosing, and
-/// its hash is easily made to collide; here equal hashes are compared, and cost a step each.
-pub(super) fn duplicates(items: &[Value], charge: &dyn Fn(u64) -> bool) -> Option<(usize, usize)> {
-    let mut hashes = Vec::with_capacity(items.len());
-    for (i, item) in items.iter().enumerate() {
-        let mut hasher = DefaultHasher::new();
-        if !charge(hash(item, &mut hasher)) {
-            return None;
-        }
-        hashes.push((hasher.finish(), i));
-    }
-    hashes.sort_unstable();
-    let equal = |a: usize, b: usize| {
-        let (a, b) = (items.get(a)?, items.get(b)?);
-        charge(weight(a)).then(|| cmp::equal(a, b))
-    };
-    let mut found: Option<(usize, usize)> = None;
-    for group in hashes.chunk_by(|a, b| a.0 == b.0) {
-        for (n, (_, second)) in group.iter().enumerate().skip(1) {
-            let first = group.iter().take(n).find(|(_, first)| equal(*first, *second) == Some(true));
-            if let Some((_, first)) = first {
-                found = found.into_iter().chain([(*first, *second)]).min_by_key(|(_, second)| *second);
-                break;
-            }
-        }
-    }
-    found
-}
-
-/// Hashes a value so that equal ones agree, and gives the steps that it took.
-fn hash(value: &Value, hasher: &mut DefaultHasher) -> u64 {
-    match value {
-        Value::Null => hasher.write_u8(0),
-        Value::Bool(value) => hasher.write_u8(1 + u8::from(*value)),
-        Value::Number(number) => {
-            hasher.write_u8(3);
-            // 1 and 1.0 are equal, and so are hashed alike. Above 2^53 several integers share one
-            // f64; those that are not it are hashed by themselves.
-            let value = number.as_f64().unwrap_or_default();
-            let exact = number.as_i64().map(i128::from).or_else(|| number.as_u64().map(i128::from));
-            hasher.write_u64(if value == 0.0 { 0 } else { value.to_bits() });
-            hasher.write_i128(exact.filter(|exact| *exact != value as i128).unwrap_or_default());
-        }
-        Value::String(text) => {
-            hasher.write_u8(4);
-            hasher.write_usize(text.len());
-            hasher.write(text.as_bytes());
-            return 1 + text_steps(text);
-        }
-        Value::Array(items) => {
-            hasher.write_u8(5);
-            hasher.write_usize(items.len());
-            return 1 + items.iter().map(|item| hash(item, hasher)).sum::<u64>();
-        }
-        Value::Object(members) => {
-            hasher.write_u8(6);
-            hasher.write_usize(members.len());
-            let mut members: Vec<_> = members.iter().collect();
-            members.sort_unstable_by_key(|(name, _)| *name);
-            return members.into_iter().fold(1, |steps, (name, member)| {
-                hasher.write_usize(name.len());
-                hasher.write(name.as_bytes());
-                steps + 1 + text_steps(name) + hash(member, hasher)
-            });
-        }
-    }
-    1
 }

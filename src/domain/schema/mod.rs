@@ -6,9 +6,9 @@
 //! | [`refs`] | the walk through a schema: its subschemas, references and patterns |
 //! | [`cost`] | what a schema asks for, and the refusal of one that asks for too much |
 //! | [`patterns`] | regular expressions, on a linear engine and within limits |
-//! | [`meter`] | what a single check may spend |
+//! | [`meter`], [`unique`] | what a single check may spend |
 //! | [`check`] | what does not match, in the words that existing clients know |
-//! | [`named`] | the schemas that are here by name |
+//! | [`named`], [`cdevents`] | the schemas that are here by name |
 //!
 //! Schemas and payloads are both hostile input. A schema is bounded before it is used: its size and
 //! depth, its cost (see [`cost`]), its patterns. A check is bounded while it runs: each look at a
@@ -16,6 +16,7 @@
 //! the payload.
 
 mod bounds;
+mod cdevents;
 mod check;
 mod cost;
 mod documents;
@@ -25,6 +26,13 @@ mod patterns;
 mod refs;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_corpus;
+#[cfg(test)]
+mod tests_hostile;
+#[cfg(test)]
+mod tests_refs;
+mod unique;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -34,7 +42,7 @@ use serde_json::{Value, json};
 
 pub use check::{Violations, field};
 pub use documents::Documents;
-pub use named::{Named, named, names};
+pub use named::{Named, cdevents_names, named, names};
 
 use super::refusal::{Refusal, Violation};
 use check::cut;
@@ -52,22 +60,39 @@ pub struct Compiled {
 enum Engine {
     /// There is nothing to check.
     Anything,
-    Schema { validator: Validator<Bounded>, nesting: u32, name_states: u64 },
+    Schema {
+        validator: Validator<Bounded>,
+        nesting: u32,
+        name_price: u64,
+    },
 }
 
 /// Compiles a schema's text. References lead to `documents` or nowhere; what leads nowhere is
 /// refused, or accepts everything where `allow_unresolved_refs` says so.
-pub fn compile(text: &str, documents: &Documents, allow_unresolved_refs: bool) -> Result<Compiled, Refusal> {
+pub fn compile(
+    text: &str,
+    documents: &Documents,
+    allow_unresolved_refs: bool,
+) -> Result<Compiled, Refusal> {
     let mut schema = parse(text)?;
     let draft = settle_draft(&mut schema);
     if accepts_everything(&schema) {
-        return Ok(Compiled { engine: Engine::Anything, unchecked_refs: false });
+        return Ok(Compiled {
+            engine: Engine::Anything,
+            unchecked_refs: false,
+        });
     }
     // The engine is written for schemas of its user's own making, and says some things by panic.
-    let compiled = catch_unwind(AssertUnwindSafe(|| build(schema, draft, documents, allow_unresolved_refs)));
+    let compiled = catch_unwind(AssertUnwindSafe(|| {
+        build(schema, draft, documents, allow_unresolved_refs)
+    }));
     compiled.unwrap_or_else(|_| {
         let hint = "Simplify its `$id`s and references.";
-        Err(invalid("", "the schema engine cannot use it".to_owned(), hint))
+        Err(invalid(
+            "",
+            "the schema engine cannot use it".to_owned(),
+            hint,
+        ))
     })
 }
 
@@ -84,34 +109,58 @@ impl Compiled {
 
     /// Checks a payload. What does not match is told; where that would take too long, less of it.
     pub fn check(&self, payload: &Value) -> Result<(), Violations> {
-        let Engine::Schema { validator, nesting, name_states } = &self.engine else { return Ok(()) };
+        let Engine::Schema {
+            validator,
+            nesting,
+            name_price,
+        } = &self.engine
+        else {
+            return Ok(());
+        };
         let checked = catch_unwind(AssertUnwindSafe(|| {
-            let meter = Meter::new(*nesting, *name_states);
+            let meter = Meter::new(*nesting, *name_price);
             let valid = validator.is_valid(Metered::new(payload, &meter));
             if meter.is_spent() {
                 return Err(only(
-                    "The check was given up: this schema needs too many steps, or too many levels, for this payload"
+                    "The check was given up: this schema needs too many steps, or too many levels, for this payload",
                 ));
             }
             if valid {
                 return Ok(());
             }
-            let meter = Meter::new(*nesting, *name_states);
-            let violations = check::tell(payload, validator.iter_errors(Metered::new(payload, &meter)));
+            let meter = Meter::new(*nesting, *name_price);
+            let violations = check::tell(
+                payload,
+                validator.iter_errors(Metered::new(payload, &meter)),
+            );
             if violations.violations.is_empty() {
                 return Err(only("Does not match the schema, in too many ways to list"));
             }
-            Err(Violations { more: violations.more || meter.is_spent(), ..violations })
+            Err(Violations {
+                more: violations.more || meter.is_spent(),
+                ..violations
+            })
         }));
         checked.unwrap_or_else(|_| Err(only("The schema engine failed on this payload")))
     }
 }
 
 fn only(what: &str) -> Violations {
-    Violations { violations: vec![Violation { at: String::new(), what: what.to_owned() }], more: true }
+    Violations {
+        violations: vec![Violation {
+            at: String::new(),
+            what: what.to_owned(),
+        }],
+        more: true,
+    }
 }
 
-fn build(schema: Value, draft: Draft, documents: &Documents, allow_unresolved: bool) -> Result<Compiled, Refusal> {
+fn build(
+    schema: Value,
+    draft: Draft,
+    documents: &Documents,
+    allow_unresolved: bool,
+) -> Result<Compiled, Refusal> {
     against_metaschema(&schema)?;
     let base = base_of(&schema, draft)?;
     let shelf = Shelf::new(documents);
@@ -123,11 +172,15 @@ fn build(schema: Value, draft: Draft, documents: &Documents, allow_unresolved: b
     }
     let (mut schema, mut documents) = (schema, documents.clone());
     if let Some((filled, served)) = graph.filled.take() {
-        documents = served.into_iter().fold(documents, |documents, (id, document)| documents.replaced(&id, document));
+        documents = served
+            .into_iter()
+            .fold(documents, |documents, (id, document)| {
+                documents.replaced(&id, document)
+            });
         schema = filled;
     }
     let cost = cost::reckon(&graph)?;
-    let name_states = graph.patterns.name_states();
+    let name_price = graph.patterns.name_price();
     let patterns = Arc::new(graph.patterns);
     let validator = jsonschema::options_for::<Bounded>()
         .with_draft(draft)
@@ -135,17 +188,30 @@ fn build(schema: Value, draft: Draft, documents: &Documents, allow_unresolved: b
         .with_retriever(Shelf::new(&documents))
         .should_validate_formats(true)
         .with_pattern_options(patterns::engine())
-        .with_keyword("pattern", move |_, value, _| patterns.keyword(value.as_str().unwrap_or_default()))
+        .with_keyword("pattern", move |_, value, _| {
+            patterns.keyword(value.as_str().unwrap_or_default())
+        })
         // Up to draft 7 the engine decodes content; nobody else does, and it takes unbounded memory.
         .without_content_media_type_support("application/json")
         .without_content_encoding_support("base64")
         .build(&schema)
         .map_err(|error| {
             let why = cut(&error.masked().to_string());
-            invalid(error.instance_path().as_str(), why, "Correct the schema there.")
+            invalid(
+                error.instance_path().as_str(),
+                why,
+                "Correct the schema there.",
+            )
         })?;
-    let engine = Engine::Schema { validator, nesting: cost.nesting, name_states };
-    Ok(Compiled { engine, unchecked_refs })
+    let engine = Engine::Schema {
+        validator,
+        nesting: cost.nesting,
+        name_price,
+    };
+    Ok(Compiled {
+        engine,
+        unchecked_refs,
+    })
 }
 
 /// The draft that `$schema` names. An unknown one is taken off the schema, which is then read as
@@ -163,11 +229,20 @@ fn settle_draft(schema: &mut Value) -> Draft {
 
 /// Whether a schema holds nothing that could refuse a payload.
 fn accepts_everything(schema: &Value) -> bool {
-    const NOTES: [&str; 7] = ["$schema", "$id", "$comment", "title", "description", "default", "examples"];
+    const NOTES: [&str; 7] = [
+        "$schema",
+        "$id",
+        "$comment",
+        "title",
+        "description",
+        "default",
+        "examples",
+    ];
     match schema {
         Value::Bool(accepts) => *accepts,
         Value::Object(keywords) => keywords.iter().all(|(name, value)| {
-            NOTES.contains(&name.as_str()) && (value.is_string() || matches!(name.as_str(), "default" | "examples"))
+            NOTES.contains(&name.as_str())
+                && (value.is_string() || matches!(name.as_str(), "default" | "examples"))
         }),
         _ => false,
     }
@@ -179,7 +254,9 @@ fn against_metaschema(schema: &Value) -> Result<(), Refusal> {
     if declares_nested_draft(schema) || jsonschema::meta::is_valid(schema) {
         return Ok(());
     }
-    let Err(error) = jsonschema::meta::validate(schema) else { return Ok(()) };
+    let Err(error) = jsonschema::meta::validate(schema) else {
+        return Ok(());
+    };
     let at = error.instance_path().as_str().to_owned();
     let value = schema.pointer(&at).unwrap_or(&Value::Null);
     if at.ends_with("/type") && (value.is_string() || value.is_array()) {
@@ -190,43 +267,69 @@ fn against_metaschema(schema: &Value) -> Result<(), Refusal> {
         ));
     }
     let told = check::tell(schema, std::iter::once(error));
-    let (at, why) = told.violations.into_iter().next_back().map_or((at, String::new()), |last| (last.at, last.what));
-    Err(invalid(&at, why, "Correct the schema there; it must follow the JSON Schema draft that its $schema names."))
+    let (at, why) = told
+        .violations
+        .into_iter()
+        .next_back()
+        .map_or((at, String::new()), |last| (last.at, last.what));
+    Err(invalid(
+        &at,
+        why,
+        "Correct the schema there; it must follow the JSON Schema draft that its $schema names.",
+    ))
 }
 
 fn declares_nested_draft(schema: &Value) -> bool {
     fn declares(value: &Value) -> bool {
         match value {
-            Value::Object(members) => members.iter().any(|(name, member)| name == "$schema" || declares(member)),
+            Value::Object(members) => members
+                .iter()
+                .any(|(name, member)| name == "$schema" || declares(member)),
             Value::Array(items) => items.iter().any(declares),
             _ => false,
         }
     }
-    schema.as_object().is_some_and(|members| members.values().any(declares))
+    schema
+        .as_object()
+        .is_some_and(|members| members.values().any(declares))
 }
 
 /// The URI that a schema's references are relative to.
 fn base_of(schema: &Value, draft: Draft) -> Result<String, Refusal> {
     let keyword = draft.id_keyword();
-    let id = schema.get(keyword).and_then(Value::as_str).unwrap_or_default();
+    let id = schema
+        .get(keyword)
+        .and_then(Value::as_str)
+        .unwrap_or_default();
     let id = id.split('#').next().unwrap_or_default();
     if id.is_empty() {
         return Ok(NO_BASE.to_owned());
     }
-    match jsonschema::uri::from_str(id) {
-        Ok(uri) => Ok(uri.as_str().to_owned()),
-        Err(_) => {
-            let why = format!("{} is not a URI", json!(cut(id)));
-            Err(invalid(&format!("/{keyword}"), why, "Give the schema an absolute URI as its id, or none."))
-        }
-    }
+    jsonschema::uri::from_str(id)
+        .map(|uri| uri.as_str().to_owned())
+        .map_err(|_| {
+            let hint = "Give the schema an absolute URI as its id, or none.";
+            invalid(
+                &format!("/{keyword}"),
+                format!("{} is not a URI", json!(cut(id))),
+                hint,
+            )
+        })
 }
 
 fn invalid(at: &str, why: String, hint: &str) -> Refusal {
-    Refusal::InvalidSchema { at: cut_pointer(at), why, hint: hint.to_owned() }
+    Refusal::InvalidSchema {
+        at: cut_pointer(at),
+        why,
+        hint: hint.to_owned(),
+    }
 }
 
 /// A pointer can be as long as the schema's longest names together.
 fn cut_pointer(at: &str) -> String {
-    if at.chars().count() > 500 { at.chars().take(500).chain(['…']).collect() } else { at.to_owned() }
+    if at.chars().count() > 500 {
+        at.chars().take(500).chain(['…']).collect()
+    } else {
+        at.to_owned()
+    }
 }

@@ -2,9 +2,8 @@
 //! there. References are resolved exactly as the engine resolves them, by its own registry.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
-use jsonschema::{Draft, Registry, ReferencingError};
+use jsonschema::{Draft, ReferencingError, Registry};
 use serde_json::{Map, Value, json};
 
 use super::bounds;
@@ -115,13 +114,27 @@ fn subschemas(schema: &Map<String, Value>) -> Vec<(Role, String, &Value)> {
         }
     }
     for (keyword, role) in LISTS {
-        let list = schema.get(keyword).and_then(Value::as_array).into_iter().flatten().enumerate();
-        found.extend(list.filter(|(_, sub)| is_schema(sub)).map(|(i, sub)| (role, format!("/{keyword}/{i}"), sub)));
+        let list = schema
+            .get(keyword)
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .enumerate();
+        found.extend(
+            list.filter(|(_, sub)| is_schema(sub))
+                .map(|(i, sub)| (role, format!("/{keyword}/{i}"), sub)),
+        );
     }
     for (keyword, role) in NAMED {
-        let named = schema.get(keyword).and_then(Value::as_object).into_iter().flatten();
+        let named = schema
+            .get(keyword)
+            .and_then(Value::as_object)
+            .into_iter()
+            .flatten();
         let named = named.filter(|(_, sub)| is_schema(sub));
-        found.extend(named.map(|(name, sub)| (role, format!("/{keyword}/{}", escape_token(name)), sub)));
+        found.extend(
+            named.map(|(name, sub)| (role, format!("/{keyword}/{}", escape_token(name)), sub)),
+        );
     }
     found
 }
@@ -131,7 +144,12 @@ fn is_schema(value: &Value) -> bool {
 }
 
 /// Walks the schema at `base`. References to documents that are not in `missing` must resolve.
-pub(super) fn walk(schema: &Value, draft: Draft, base: &str, shelf: &Shelf) -> Result<Graph, Refusal> {
+pub(super) fn walk(
+    schema: &Value,
+    draft: Draft,
+    base: &str,
+    shelf: &Shelf,
+) -> Result<Graph, Refusal> {
     let mut graph = Graph::default();
     let unusable = |at: &str, error: &ReferencingError| {
         let hint = "Correct the reference, or add what it names under `$defs` (`definitions` up to draft 7).";
@@ -150,44 +168,75 @@ pub(super) fn walk(schema: &Value, draft: Draft, base: &str, shelf: &Shelf) -> R
 
     // A subschema is met once for each chain of resources that leads to it, as the engine compiles
     // it: what a dynamic reference means depends on that chain.
-    let mut known: HashMap<(usize, Arc<str>), usize> = HashMap::new();
+    let mut known: HashMap<(usize, String), usize> = HashMap::new();
     let mut open = vec![(0, schema, registry.resolver(base.clone()), draft)];
-    graph.parts.push(Part { at: String::new(), edges: Vec::new(), unevaluated: false });
+    graph.parts.push(Part {
+        at: String::new(),
+        edges: Vec::new(),
+        unevaluated: false,
+    });
     while let Some((part, contents, resolver, draft)) = open.pop() {
-        let Value::Object(keywords) = contents else { continue };
-        let at = graph.parts.get(part).map(|part| part.at.clone()).unwrap_or_default();
+        let Value::Object(keywords) = contents else {
+            continue;
+        };
+        let at = graph
+            .parts
+            .get(part)
+            .map(|part| part.at.clone())
+            .unwrap_or_default();
         let mut targets = Vec::new();
         for keyword in REFERENCES {
-            let Some(reference) = keywords.get(keyword).and_then(Value::as_str) else { continue };
+            let Some(reference) = keywords.get(keyword).and_then(Value::as_str) else {
+                continue;
+            };
             let here = format!("{at}/{keyword}");
             let document = reference.split('#').next().unwrap_or_default();
             let document = resolver.resolve_uri(&resolver.base_uri().borrow(), document);
             let document = document.map_err(|error| unusable(&here, &error))?;
-            if asked.missing.contains(document.as_str().trim_end_matches('#')) {
-                let address = std::ptr::from_ref(contents).addr();
-                let hole = holes.entry(address).or_insert_with(|| Hole::Keywords(Vec::new()));
-                match hole {
+            let missing = document.as_str().trim_end_matches('#');
+            let found = match keyword {
+                _ if asked.missing.contains(missing) => None,
+                "$recursiveRef" => Some(resolver.lookup_recursive_ref()),
+                _ => Some(resolver.lookup(reference)),
+            };
+            // The engine has the meta-schemas of one draft at a time, and asks for no others.
+            if matches!(
+                found,
+                None | Some(Err(ReferencingError::Unretrievable { .. }))
+            ) {
+                shelf.miss(missing);
+                let hole = holes.entry(std::ptr::from_ref(contents).addr());
+                match hole.or_insert_with(|| Hole::Keywords(Vec::new())) {
                     Hole::Keywords(keywords) if draft > Draft::Draft7 => keywords.push(keyword),
-                    _ => *hole = Hole::Whole,
+                    hole => *hole = Hole::Whole,
                 }
                 continue;
             }
-            let found = if keyword == "$recursiveRef" {
-                resolver.lookup_recursive_ref()
-            } else {
-                resolver.lookup(reference)
-            };
-            let (target, resolver, draft) = found.map_err(|error| unusable(&here, &error))?.into_inner();
+            let Some(found) = found else { continue };
+            let (target, resolver, draft) =
+                found.map_err(|error| unusable(&here, &error))?.into_inner();
             if !is_schema(target) {
-                let why = format!("the reference {} leads to something that is not a schema", json!(cut(reference)));
-                return Err(invalid(&here, why, "A reference must lead to an object or a boolean."));
+                let why = format!(
+                    "the reference {} leads to something that is not a schema",
+                    json!(cut(reference))
+                );
+                return Err(invalid(
+                    &here,
+                    why,
+                    "A reference must lead to an object or a boolean.",
+                ));
             }
-            let fragment = reference.split_once('#').map_or("", |(_, fragment)| fragment);
+            let fragment = reference
+                .split_once('#')
+                .map_or("", |(_, fragment)| fragment);
             let own = *resolver.base_uri() == base;
             let at = match (own, fragment.starts_with('/') || fragment.is_empty()) {
                 (true, true) => fragment.to_owned(),
                 (true, false) => format!("#{fragment}"),
-                (false, _) => format!("{}#{fragment}", resolver.base_uri().as_str().trim_start_matches(NO_BASE)),
+                (false, _) => format!(
+                    "{}#{fragment}",
+                    resolver.base_uri().as_str().trim_start_matches(NO_BASE)
+                ),
             };
             targets.push((Role::InPlace, at, target, resolver, draft));
         }
@@ -199,43 +248,56 @@ pub(super) fn walk(schema: &Value, draft: Draft, base: &str, shelf: &Shelf) -> R
                 let draft = draft.detect(sub);
                 let at = format!("{at}{suffix}");
                 let resolver = resolver.in_subresource(draft.create_resource_ref(sub));
-                targets.push((role, at.clone(), sub, resolver.map_err(|error| unusable(&at, &error))?, draft));
+                targets.push((
+                    role,
+                    at.clone(),
+                    sub,
+                    resolver.map_err(|error| unusable(&at, &error))?,
+                    draft,
+                ));
             }
         }
         let mut edges = Vec::with_capacity(targets.len());
         for (role, at, target, resolver, draft) in targets {
-            let mut chain: Vec<String> = vec![resolver.base_uri().as_str().to_owned()];
             let scope = resolver.dynamic_scope();
-            let mut outermost: Vec<&str> = Vec::new();
-            for uri in scope.iter().map(|uri| uri.as_str()) {
-                outermost.retain(|known| *known != uri);
-                outermost.push(uri);
-                if outermost.len() > bounds::RESOURCES_ON_A_PATH {
-                    return Err(too_costly(bounds::PARTS as u64 + 1, bounds::PARTS as u64, at));
-                }
-            }
-            chain.extend(outermost.into_iter().map(str::to_owned));
-            let key = (std::ptr::from_ref(target).addr(), Arc::from(chain.join(" ")));
+            let resources = scope.iter().map(jsonschema::Uri::as_str);
+            let Some(chain) = chain(resolver.base_uri().as_str(), resources) else {
+                return Err(too_costly(
+                    bounds::PARTS as u64 + 1,
+                    bounds::PARTS as u64,
+                    at,
+                ));
+            };
+            let key = (std::ptr::from_ref(target).addr(), chain);
             let next = graph.parts.len();
             let index = *known.entry(key).or_insert(next);
             if index == next {
                 if next >= bounds::PARTS {
                     return Err(too_costly(next as u64 + 1, bounds::PARTS as u64, at));
                 }
-                graph.parts.push(Part { at, edges: Vec::new(), unevaluated: false });
+                graph.parts.push(Part {
+                    at,
+                    edges: Vec::new(),
+                    unevaluated: false,
+                });
                 open.push((index, target, resolver, draft));
             }
             edges.push((role, index));
         }
         if let Some(part) = graph.parts.get_mut(part) {
             part.edges = edges;
-            part.unevaluated =
-                !only_reference && ["unevaluatedProperties", "unevaluatedItems"].iter().any(|k| keywords.contains_key(*k));
+            part.unevaluated = !only_reference
+                && ["unevaluatedProperties", "unevaluatedItems"]
+                    .iter()
+                    .any(|k| keywords.contains_key(*k));
         }
     }
     if !holes.is_empty() {
         let served = asked.served.into_iter().filter_map(|id| {
-            let resolved = registry.resolver(jsonschema::uri::from_str(&id).ok()?).lookup("#").ok()?;
+            let resolved = registry
+                .resolver(jsonschema::uri::from_str(&id).ok()?)
+                .lookup("#")
+                .ok()?;
             let document = filled(resolved.contents(), &holes);
             Some((id, document))
         });
@@ -244,17 +306,40 @@ pub(super) fn walk(schema: &Value, draft: Draft, base: &str, shelf: &Shelf) -> R
     Ok(graph)
 }
 
+/// The resources that lead to a subschema, from the innermost, each where it was first entered:
+/// what comes again changes no dynamic reference. Nothing if there are too many.
+fn chain<'a>(base: &str, scope: impl Iterator<Item = &'a str>) -> Option<String> {
+    let mut entered: Vec<&str> = Vec::new();
+    for uri in scope {
+        entered.retain(|known| *known != uri);
+        entered.push(uri);
+        if entered.len() > bounds::RESOURCES_ON_A_PATH {
+            return None;
+        }
+    }
+    Some(
+        entered
+            .into_iter()
+            .fold(base.to_owned(), |chain, uri| chain + " " + uri),
+    )
+}
+
 /// Compiles the patterns of one subschema.
-fn patterns(keywords: &Map<String, Value>, at: &str, patterns: &mut Patterns) -> Result<(), Refusal> {
+fn patterns(
+    keywords: &Map<String, Value>,
+    at: &str,
+    patterns: &mut Patterns,
+) -> Result<(), Refusal> {
     if let Some(pattern) = keywords.get("pattern").and_then(Value::as_str) {
         patterns.add(pattern, &format!("{at}/pattern"))?;
     }
     let named = keywords.get("patternProperties").and_then(Value::as_object);
-    let mut states = 0;
+    let mut price = 0u64;
     for pattern in named.into_iter().flat_map(Map::keys) {
-        states += patterns.add(pattern, &format!("{at}/patternProperties/{}", escape_token(pattern)))?;
+        let at = format!("{at}/patternProperties/{}", escape_token(pattern));
+        price = price.saturating_add(patterns.add(pattern, &at)?);
     }
-    patterns.note_names(states);
+    patterns.note_names(price);
     Ok(())
 }
 
@@ -265,10 +350,16 @@ pub(super) fn too_costly(cost: u64, limit: u64, at: String) -> Refusal {
 fn describe(error: &ReferencingError) -> String {
     match error {
         ReferencingError::PointerToNowhere { pointer } => {
-            format!("the reference leads to {}, where there is nothing", json!(cut(pointer)))
+            format!(
+                "the reference leads to {}, where there is nothing",
+                json!(cut(pointer))
+            )
         }
         ReferencingError::NoSuchAnchor { anchor } | ReferencingError::InvalidAnchor { anchor } => {
-            format!("the reference leads to the anchor {}, which does not exist", json!(cut(anchor)))
+            format!(
+                "the reference leads to the anchor {}, which does not exist",
+                json!(cut(anchor))
+            )
         }
         ReferencingError::InvalidUri(_) => "it is not a valid URI reference".to_owned(),
         other => cut(&other.to_string()),
@@ -281,9 +372,13 @@ fn filled(value: &Value, holes: &Holes) -> Value {
     match (value, hole) {
         (_, Some(Hole::Whole)) => json!({}),
         (Value::Object(members), hole) => {
-            let gone = |name: &str| matches!(hole, Some(Hole::Keywords(gone)) if gone.contains(&name));
+            let gone =
+                |name: &str| matches!(hole, Some(Hole::Keywords(gone)) if gone.contains(&name));
             let kept = members.iter().filter(|(name, _)| !gone(name));
-            Value::Object(kept.map(|(name, member)| (name.clone(), filled(member, holes))).collect())
+            Value::Object(
+                kept.map(|(name, member)| (name.clone(), filled(member, holes)))
+                    .collect(),
+            )
         }
         (Value::Array(items), _) => items.iter().map(|item| filled(item, holes)).collect(),
         (scalar, _) => scalar.clone(),
@@ -296,9 +391,11 @@ pub(super) fn unresolved(shelf: &Shelf) -> Option<Refusal> {
     if missing.is_empty() {
         return None;
     }
-    let mut named: Vec<_> = missing.iter().map(|id| super::documents::readable_id(id)).collect();
+    let mut named: Vec<_> = missing
+        .iter()
+        .map(|id| super::documents::readable_id(id))
+        .collect();
     named.sort_unstable();
     named.truncate(bounds::MISSING_NAMED);
     Some(Refusal::UnresolvedRefs { missing: named })
 }
-

@@ -1,23 +1,22 @@
-//! The rules of this module one by one, hostile schemas, and the schemas that the field uses.
-
-use std::path::PathBuf;
-use std::time::{Duration, Instant};
+//! The rules of this module one by one.
 
 use serde_json::{Value, json};
 
 use super::*;
 use crate::limits;
 
-fn compiled(schema: &Value) -> Compiled {
+pub(super) fn compiled(schema: &Value) -> Compiled {
     compile(&schema.to_string(), &Documents::built_in(), false).unwrap()
 }
 
-fn refusal(schema: &Value) -> Refusal {
-    compile(&schema.to_string(), &Documents::built_in(), false).map(|_| ()).unwrap_err()
+pub(super) fn refusal(schema: &Value) -> Refusal {
+    compile(&schema.to_string(), &Documents::built_in(), false)
+        .map(|_| ())
+        .unwrap_err()
 }
 
 /// What does not match, as `place: text`.
-fn told(schema: &Value, payload: &Value) -> Vec<String> {
+pub(super) fn told(schema: &Value, payload: &Value) -> Vec<String> {
     match compiled(schema).check(payload) {
         Ok(()) => Vec::new(),
         Err(violations) => lines(&violations),
@@ -25,149 +24,342 @@ fn told(schema: &Value, payload: &Value) -> Vec<String> {
 }
 
 fn lines(violations: &Violations) -> Vec<String> {
-    violations.violations.iter().map(|v| format!("{}: {}", field(&v.at), v.what)).collect()
-}
-
-/// A file of the corpus, or nothing when there is none.
-fn corpus(checks: usize) -> Option<PathBuf> {
-    let root = std::env::var_os("EPR_FIXTURES").map(PathBuf::from);
-    if root.is_none() {
-        println!("left out: {checks} corpus checks, EPR_FIXTURES is not set");
-    }
-    root
-}
-
-#[expect(clippy::disallowed_methods, reason = "a test outside any runtime")]
-fn read(path: PathBuf) -> String {
-    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    violations
+        .violations
+        .iter()
+        .map(|v| format!("{}: {}", field(&v.at), v.what))
+        .collect()
 }
 
 #[test]
-fn probe() {
-    let Some(root) = corpus(1) else { return };
-    for name in ["schemas/bom-1.5.schema.json", "schemas/bom-1.6.schema.json", "schemas/cdevents-v0.4.1/artifactpackaged.json"] {
-        let text = read(root.join(name));
-        let mut schema = parse(&text).unwrap();
-        let draft = settle_draft(&mut schema);
-        let base = base_of(&schema, draft).unwrap();
-        let started = Instant::now();
-        let shelf = Shelf::new(&Documents::built_in());
-        let graph = refs::walk(&schema, draft, &base, &shelf).unwrap();
-        let walked = started.elapsed();
-        let cost = cost::reckon(&graph);
-        println!("{name}: {} parts, {cost:?}, walk {walked:?} reckon {:?} names {}", graph.parts.len(), started.elapsed() - walked, graph.patterns.name_states());
-        let started = Instant::now();
-        let compiled = compile(&text, &Documents::built_in(), false).unwrap();
-        println!("  compile {:?}", started.elapsed());
-        if name.contains("bom") {
-            for sbom in ["cyclonedx/trustify/example_container_variant_amd64.json", "cyclonedx/guac/quarkus-deps-cyclonedx.json", "cyclonedx/spec/valid-bom-1.6.json"] {
-                let value: Value = serde_json::from_str(&read(root.join(sbom))).unwrap();
-                let nodes = crate::domain::json::scan("p", &value.to_string()).unwrap().nodes;
-                let Engine::Schema { validator, nesting, name_states } = &compiled.engine else { panic!() };
-                let meter = Meter::new(*nesting, *name_states);
-                let started = Instant::now();
-                let valid = validator.is_valid(Metered::new(&value, &meter));
-                println!("  {sbom} {nodes} nodes valid {valid} steps {} in {:?}", meter.steps(), started.elapsed());
-                let started = Instant::now();
-                let result = compiled.check(&value);
-                println!("  check {:?} {:?}", started.elapsed(), result.map_err(|v| lines(&v)));
-            }
-        }
+fn a_schema_is_an_object_or_a_boolean_of_any_draft() {
+    for text in ["null", "\"{}\"", "[]", "1"] {
+        let refused = compile(text, &Documents::built_in(), false).unwrap_err();
+        assert!(matches!(refused, Refusal::InvalidSchema { .. }), "{text}");
     }
-}
-
-fn timed<T>(what: &str, f: impl FnOnce() -> T) -> T {
-    let started = Instant::now();
-    let result = f();
-    println!("{what}: {:?}", started.elapsed());
-    result
-}
-
-fn doubling(levels: usize, step: impl Fn(Value) -> Value) -> Value {
-    let mut defs = serde_json::Map::new();
-    for i in 0..levels {
-        let next = json!({"$ref": format!("#/$defs/l{}", i + 1)});
-        defs.insert(format!("l{i}"), step(next));
+    assert!(matches!(
+        compile("{", &Documents::built_in(), false).unwrap_err(),
+        Refusal::InvalidJson { .. }
+    ));
+    let long = format!(
+        "{{\"description\":\"{}\"}}",
+        "x".repeat(limits::SCHEMA_BYTES)
+    );
+    assert!(matches!(
+        compile(&long, &Documents::built_in(), false).unwrap_err(),
+        Refusal::TooLarge { unit: "bytes", .. }
+    ));
+    for schema in [
+        json!({}),
+        json!(true),
+        json!({"description": "all", "$schema": "http://json-schema.org/draft-07/schema#"}),
+    ] {
+        assert!(compiled(&schema).accepts_everything());
     }
-    defs.insert(format!("l{levels}"), json!({"type": "string"}));
-    json!({"$ref": "#/$defs/l0", "$defs": defs})
+    assert!(!compiled(&json!(false)).accepts_everything());
+    assert!(compiled(&json!(false)).check(&json!(1)).is_err());
+    // The workshop's odd one, and one with a name that is a keyword elsewhere.
+    assert!(
+        compiled(&json!({"name": "value"}))
+            .check(&json!({"a": 1}))
+            .is_ok()
+    );
+
+    let draft = |name: &str| format!("http://json-schema.org/draft-{name}/schema#");
+    let exclusive = json!({"$schema": draft("04"), "minimum": 3, "exclusiveMinimum": true});
+    assert_eq!(
+        told(&exclusive, &json!(3)),
+        ["(root): Must be greater than 3"]
+    );
+    for (schema, refused) in [
+        (json!({"$schema": draft("06"), "const": 1}), json!(2)),
+        (
+            json!({"$schema": draft("07"), "if": {"const": 1}, "then": false}),
+            json!(1),
+        ),
+        (
+            json!({"$schema": "https://json-schema.org/draft/2019-09/schema", "dependentRequired": {"a": ["b"]}}),
+            json!({"a": 1}),
+        ),
+        (json!({"prefixItems": [{"const": 1}]}), json!([2])),
+        (
+            json!({"$schema": "https://example.com/my-own", "prefixItems": [{"const": 1}]}),
+            json!([2]),
+        ),
+    ] {
+        assert_eq!(told(&schema, &refused).len(), 1, "{schema}");
+    }
+    // Content is noted and not decoded, in every draft.
+    let content = json!({"$schema": draft("07"), "contentEncoding": "base64", "contentMediaType": "application/json"});
+    assert!(compiled(&content).check(&json!("~")).is_ok());
 }
 
 #[test]
-fn probe_hostile() {
-    let s = doubling(22, |next| json!({"anyOf": [next, next]}));
-    println!("{} bytes", s.to_string().len());
-    println!("{:?}", timed("22 anyOf", || compile(&s.to_string(), &Documents::built_in(), false).map(|_| ())));
-    let s = doubling(22, |next| json!({"properties": {"a": {"anyOf": [next, next]}}}));
-    println!("{:?}", timed("22 props", || compile(&s.to_string(), &Documents::built_in(), false).map(|_| ())));
-    println!("{:?}", refusal(&json!({"allOf": [{"$ref": "#"}]})));
-    let s = doubling(3000, |next| json!({"allOf": [next]}));
-    println!("{:?}", timed("3000 chain", || refusal(&s)));
-    let mut s = json!({"type": "string"});
-    for _ in 0..40 { s = json!({"allOf": [s], "unevaluatedProperties": false}); }
-    println!("{:?}", timed("unevaluated", || refusal(&s)));
-
-    // recursion with branching
-    let c = timed("compile rec", || compiled(&json!({"properties": {"a": {"anyOf": [{"$ref": "#"}, {"$ref": "#"}, {"allOf": [{"$ref": "#"}]}]}}, "type": "object"})));
-    let mut p = json!(1);
-    for _ in 0..120 { p = json!({"a": p}); }
-    println!("{:?}", timed("check rec", || c.check(&p)));
-    let c = timed("compile rec2", || compiled(&json!({"properties": {"a": {"oneOf": [{"$ref": "#"}, {"$ref": "#/$defs/b"}]}}, "type": "object", "$defs": {"b": {"properties": {"a": {"oneOf": [{"$ref": "#"}, {"$ref": "#/$defs/b"}]}}, "type": "object"}}})));
-    println!("{:?}", timed("check rec2", || c.check(&p)));
-
-    // wide anyOf, many items
-    let branches: Vec<Value> = (0..9000).map(|i| json!({"const": i})).collect();
-    let c = timed("compile wide", || compiled(&json!({"items": {"anyOf": branches}})));
-    let p = Value::Array(vec![json!("x"); 300_000]);
-    println!("{:?}", timed("check wide", || c.check(&p)).map_err(|v| v.violations.len()));
-    let branches: Vec<Value> = (0..9000).map(|_| json!({"type": "string"})).collect();
-    let c = timed("compile wide2", || compiled(&json!({"anyOf": branches})));
-    println!("{:?}", timed("check wide2", || c.check(&p)).map_err(|v| v.violations.len()));
-    // additional properties on big object in branches
-    let branches: Vec<Value> = (0..4000).map(|_| json!({"additionalProperties": false})).collect();
-    let c = timed("compile wide3", || compiled(&json!({"anyOf": branches})));
-    let p = Value::Object((0..300_000).map(|i| (format!("k{i}"), json!(i))).collect());
-    println!("{:?}", timed("check wide3", || c.check(&p)).map_err(|v| (v.violations.len(), v.more)));
-    // pattern
-    let c = compiled(&json!({"items": {"pattern": "(a|b)*a(a|b){2000}$"}}));
-    let p = Value::Array(vec![json!("ab".repeat(500_000)); 16]);
-    println!("{:?}", timed("check pattern", || c.check(&p)).map_err(|v| (lines(&v))));
-    // dynamic scopes
-    let k = 14;
-    let mut defs = serde_json::Map::new();
-    for i in 0..k { for n in ["a", "b"] {
-        defs.insert(format!("{n}{i}"), json!({"$id": format!("http://x/{n}{i}"), "properties": {"x": {"$ref": format!("http://x/a{}", i+1)}, "y": {"$ref": format!("http://x/b{}", i+1)}}}));
-    } }
-    for n in ["a", "b"] { defs.insert(format!("{n}{k}"), json!({"$id": format!("http://x/{n}{k}"), "type": "string"})); }
-    let s = json!({"$id": "http://x/root", "$ref": "http://x/a0", "$defs": defs});
-    println!("{:?}", timed("scopes", || compile(&s.to_string(), &Documents::built_in(), false).map(|_| ())));
-}
-
-#[test]
-fn probe_stack() {
-    // nesting n, depth 2048/n
-    for n in [2u32, 8, 30, 60] {
-        let mut s = json!({"properties": {"a": {"$ref": "#"}}, "type": "object"});
-        let mut defs = serde_json::Map::new();
-        for i in 0..n / 2 {
-            defs.insert(format!("l{i}"), if i + 1 == n / 2 { json!({"properties": {"a": {"$ref": "#"}}, "type": "object"}) } else { json!({"oneOf": [{"$ref": format!("#/$defs/l{}", i + 1)}]}) });
-        }
-        s = json!({"$ref": "#/$defs/l0", "$defs": defs});
-        let c = compiled(&s);
-        let Engine::Schema { nesting, .. } = &c.engine else { panic!() }; let nesting = *nesting;
-        let depth = (2048 / nesting).min(127);
-        let mut p = json!(1);
-        for _ in 0..depth - 1 { p = json!({"a": p}); }
-        println!("nesting {nesting} depth {depth} {:?}", std::thread::Builder::new().stack_size(2 << 20).spawn(move || c.check(&p).map_err(|v| lines(&v))).unwrap().join().unwrap());
+fn a_schema_against_its_draft_is_refused_with_the_place() {
+    for (schema, place, text) in [
+        (
+            json!({"properties": {"a": {"type": "bogus"}}}),
+            "/properties/a/type",
+            "\"bogus\" is not a type",
+        ),
+        (
+            json!({"$schema": "http://json-schema.org/draft-04/schema#", "type": ["string", "x"]}),
+            "/type",
+            "[\"string\",\"x\"] is not a type",
+        ),
+        (
+            json!({"minLength": -1}),
+            "/minLength",
+            "Must be greater than or equal to 0",
+        ),
+        (
+            json!({"required": "a"}),
+            "/required",
+            "Invalid type. Expected: array, given: string",
+        ),
+        (
+            json!({"properties": {"a": {"$ref": "#/$defs/nope"}}}),
+            "/properties/a/$ref",
+            "the reference leads to \"/$defs/nope\", where there is nothing",
+        ),
+        (
+            json!({"$ref": "#nope"}),
+            "/$ref",
+            "the reference leads to the anchor \"nope\", which does not exist",
+        ),
+        (
+            json!({"items": {"allOf": [{"$ref": "#/items"}]}}),
+            "/items/allOf/0",
+            "it applies itself to the same value, without a step into a member or an item",
+        ),
+        (
+            json!({"$ref": "#/title", "title": "x"}),
+            "/$ref",
+            "the reference \"#/title\" leads to something that is not a schema",
+        ),
+    ] {
+        let Refusal::InvalidSchema { at, why, .. } = refusal(&schema) else {
+            panic!("{schema}")
+        };
+        assert_eq!((at.as_str(), why.as_str()), (place, text));
+    }
+    for id in ["http://x y/", "#a", "%", "a:b:c#d#e", "//"] {
+        // Whatever an id looks like, there is an answer.
+        let _ = compile(
+            &json!({"$id": id, "$ref": "#/$defs/a", "$defs": {"a": {"$id": id}}}).to_string(),
+            &Documents::built_in(),
+            true,
+        );
     }
 }
 
 #[test]
-fn probe_pattern() {
-    for p in ["a[ab]{1500}[c-e]", "a[ab]{15}[c-e]", "(a|b|ab)*[ab]{300}[cde][ab]{300}[fgh]", "^([a-c]+)+$", "a[ab]{60}[cd][ab]{40}e?[cd]"] {
-        let c = compiled(&json!({"items": {"pattern": p}}));
-        let text = (0u32..5_000).map(|i| format!("{}c", (0..200).map(|j| if (i.wrapping_mul(2654435761) >> (j % 31)) & 1 == 0 { 'a' } else { 'b' }).collect::<String>())).collect::<String>() + "x";
-        let v = Value::Array(vec![json!(text); 32]);
-        println!("{:?}", timed(p, || c.check(&v)).map_err(|v| (lines(&v))));
+fn findings_are_told_in_the_known_words() {
+    for (schema, payload, text) in [
+        (
+            json!({"type": "object"}),
+            json!(null),
+            "(root): Invalid type. Expected: object, given: null",
+        ),
+        (
+            json!({"type": ["string", "null"]}),
+            json!(1.5),
+            "(root): Invalid type. Expected: [null,string], given: number",
+        ),
+        (
+            json!({"required": ["X"]}),
+            json!({}),
+            "(root): X is required",
+        ),
+        (
+            json!({"additionalProperties": false}),
+            json!({"X": 1}),
+            "(root): Additional property X is not allowed",
+        ),
+        (
+            json!({"format": "date-time"}),
+            json!("x"),
+            "(root): Does not match format 'date-time'",
+        ),
+        (
+            json!({"properties": {"a": {"items": {"enum": ["a", "b"]}}}}),
+            json!({"a": ["c"]}),
+            "a.0: a.0 must be one of the following: \"a\", \"b\"",
+        ),
+        (
+            json!({"minLength": 1}),
+            json!(""),
+            "(root): String length must be greater than or equal to 1",
+        ),
+        (
+            json!({"maxLength": 1}),
+            json!("ab"),
+            "(root): String length must be less than or equal to 1",
+        ),
+        (
+            json!({"minimum": 3}),
+            json!(2),
+            "(root): Must be greater than or equal to 3",
+        ),
+        (
+            json!({"exclusiveMaximum": 3}),
+            json!(3),
+            "(root): Must be less than 3",
+        ),
+        (
+            json!({"multipleOf": 2}),
+            json!(3),
+            "(root): Must be a multiple of 2",
+        ),
+        (
+            json!({"pattern": "^a+$"}),
+            json!("b"),
+            "(root): Does not match pattern '^a+$'",
+        ),
+        (
+            json!({"minItems": 1}),
+            json!([]),
+            "(root): Array must have at least 1 items",
+        ),
+        (
+            json!({"uniqueItems": true}),
+            json!([1, 1.0, 2]),
+            "(root): array items[0,1] must be unique",
+        ),
+        (
+            json!({"oneOf": [true, true]}),
+            json!(1),
+            "(root): Must validate one and only one schema (oneOf)",
+        ),
+        (
+            json!({"properties": {"c": {"const": 5}}}),
+            json!({"c": 6}),
+            "c: c does not match: 5",
+        ),
+        (
+            json!({"not": {}}),
+            json!(1),
+            "(root): Must not validate the schema (not)",
+        ),
+        (
+            json!({"contains": {"const": 1}}),
+            json!([2]),
+            "(root): At least one of the items must match",
+        ),
+        (
+            json!({"propertyNames": {"maxLength": 1}}),
+            json!({"ab": 1}),
+            "(root): Property name of \"ab\" does not match",
+        ),
+        (
+            json!({"unevaluatedProperties": false}),
+            json!({"a": 1}),
+            "(root): Unevaluated property a is not allowed",
+        ),
+        (
+            json!({"properties": {"a": false}}),
+            json!({"a": 1}),
+            "a: False always fails validation",
+        ),
+        (
+            json!({"minProperties": 1}),
+            json!({}),
+            "(root): Must have at least 1 properties",
+        ),
+    ] {
+        assert_eq!(told(&schema, &payload), [text]);
+    }
+    let either = json!({"anyOf": [{"type": "string"}, {"required": ["a"]}]});
+    assert_eq!(
+        told(&either, &json!({})),
+        [
+            "(root): a is required",
+            "(root): Must validate at least one schema (anyOf)"
+        ]
+    );
+}
+
+#[test]
+fn findings_are_in_order_and_few() {
+    let schema = json!({
+        "additionalProperties": false,
+        "properties": {"z": {"type": "string"}, "l": {"items": {"type": "string"}}},
+        "required": ["b", "a"],
+    });
+    let payload = json!({"z": 1, "y": 1, "l": ["", 1, "", "", "", "", "", "", "", "", 1]});
+    let lines = told(&schema, &payload);
+    let places: Vec<_> = lines
+        .iter()
+        .map(|line| {
+            line.split(" is ")
+                .next()
+                .unwrap()
+                .split(" type")
+                .next()
+                .unwrap()
+        })
+        .collect();
+    assert_eq!(
+        places,
+        [
+            "(root): b",
+            "(root): a",
+            "(root): Additional property y",
+            "l.1: Invalid",
+            "l.10: Invalid",
+            "z: Invalid"
+        ]
+    );
+
+    let many = compiled(&json!({"items": {"enum": ["ä".repeat(200)]}}));
+    let violations = many.check(&json!(vec![1; 5_000])).unwrap_err();
+    assert_eq!(
+        (violations.violations.len(), violations.more),
+        (limits::VIOLATIONS, true)
+    );
+    assert!(
+        violations
+            .violations
+            .iter()
+            .all(|v| v.what.chars().count() < 200)
+    );
+    let name = "n".repeat(5_000);
+    let lines = told(&json!({"additionalProperties": false}), &json!({ name: 1 }));
+    assert!(lines[0].chars().count() < 200);
+}
+
+#[test]
+fn patterns_are_linear_and_small() {
+    for (pattern, name) in [
+        ("^(?!a)", "look-ahead"),
+        ("a(?=b)", "look-ahead"),
+        ("(?<=a)b", "look-behind"),
+        ("(?<!a)b", "look-behind"),
+        ("(a)\\1", "a back-reference"),
+        ("(?<x>a)\\k<x>", "a back-reference"),
+        ("(a", "not a regular expression"),
+        ("((a{99}){99}){99}", "too many or too large"),
+        ("(a|bc){9000}", "compiles to more"),
+    ] {
+        let Refusal::InvalidSchema { at, why, .. } =
+            refusal(&json!({"items": {"pattern": pattern}}))
+        else {
+            panic!()
+        };
+        assert!(at == "/items/pattern" && why.contains(name), "{why}");
+        let named = json!({"patternProperties": { pattern: {} }});
+        assert!(
+            matches!(refusal(&named), Refusal::InvalidSchema { at, .. } if at.starts_with("/patternProperties/"))
+        );
+    }
+    // The same signs inside a class or escaped are ordinary characters; \d has the digits of ECMA-262.
+    for (pattern, good, bad) in [
+        ("^[(?=]+$", "(?=", "a"),
+        (r"^\(\?=$", "(?=", "="),
+        (r"^\d+$", "12", "١"),
+        ("^.{1,2000}$", "ä", ""),
+    ] {
+        assert!(told(&json!({"pattern": pattern}), &json!(good)).is_empty());
+        assert_eq!(told(&json!({"pattern": pattern}), &json!(bad)).len(), 1);
     }
 }

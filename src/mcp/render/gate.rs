@@ -91,8 +91,9 @@ fn gate_text(
         verdict(state).to_uppercase(),
         score(state, |id| name_of(gate, id))
     );
-    if let Some(since) = gate.since() {
-        let _ = write!(out, "; since {since}");
+    if let Some(since) = gate.since().filter(|_| state.enabled) {
+        // An older event of the same outcome may have decided before.
+        let _ = write!(out, "; since {since} or earlier");
     }
     let _ = writeln!(out, ".\n group {}", gate.group.id);
     let (waiting, passing): (Vec<_>, Vec<_>) = gate
@@ -121,12 +122,11 @@ fn gate_text(
         }
         out.push('\n');
     } else if let Some(first) = waiting.first() {
-        let names: Vec<_> = waiting.iter().map(|m| named(m)).collect();
-        let _ = write!(
-            out,
-            "It opens when a success is recorded for {}.",
-            some_of(&names)
-        );
+        let each = match waiting.as_slice() {
+            [only] => named(only),
+            _ => "each that fails or is missing".to_owned(),
+        };
+        let _ = write!(out, "It opens when a success is recorded for {each}.");
         if offers("create_event") {
             let id = first.receiver.id.to_string();
             let _ = write!(
@@ -277,7 +277,7 @@ fn gate_json(gate: &GateView) -> Value {
         .put("passing", gate.state.members.len() - waits)
         .put("waiting", waits);
     if let Some(since) = gate.since() {
-        fields = fields.show("since", since);
+        fields = fields.show("since_or_earlier", since);
     }
     fields.put("members", members).into()
 }
@@ -372,3 +372,6 @@ pub(crate) fn waiting_json(waiting: &GroupWaiting) -> Value {
         .put("next_cursor", waiting.next_cursor.clone())
         .into()
 }
+
+#[cfg(test)]
+mod tests;

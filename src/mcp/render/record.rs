@@ -13,6 +13,9 @@ use crate::domain::receiver::Receiver;
 use crate::mcp::mask::mask_value;
 use crate::registry::Warning;
 
+/// Gates, messages and waiting receivers that the answer to one write names.
+const SHOWN: usize = 12;
+
 /// A receiver without its schema.
 pub(crate) fn receiver(receiver: &Receiver) -> Obj {
     Obj::new()
@@ -107,10 +110,11 @@ pub(crate) fn warnings(warnings: &[Warning]) -> Vec<Value> {
         .collect()
 }
 
-/// The messages that a write became.
+/// The messages that a write became, as many as one answer names.
 pub(crate) fn messages(messages: &[MessageNote]) -> Vec<Value> {
-    messages
+    let mut shown: Vec<Value> = messages
         .iter()
+        .take(SHOWN)
         .map(|m| {
             Obj::new()
                 .put("kind", m.kind.header())
@@ -118,29 +122,45 @@ pub(crate) fn messages(messages: &[MessageNote]) -> Vec<Value> {
                 .flag("transition", m.transition)
                 .into()
         })
-        .collect()
+        .collect();
+    shown.extend(more(messages.len()));
+    shown
 }
 
-/// What an event did to the gates of its receiver. `members` are the receivers that they have.
+/// What an event did to the gates of its receiver: those that turned first, as many as one answer
+/// names. `members` are the receivers that they have.
 pub(crate) fn gate_effects(effects: &[GateEffect], members: &[Receiver]) -> Vec<Value> {
-    effects
+    let mut effects: Vec<&GateEffect> = effects.iter().collect();
+    effects.sort_by_key(|effect| match effect.turn {
+        Turn::Opened | Turn::Closed => 0,
+        Turn::Waiting => 1,
+        Turn::StillPassing => 2,
+        Turn::Disabled => 3,
+    });
+    let mut shown: Vec<Value> = effects
         .iter()
+        .take(SHOWN)
         .map(|effect| {
-            let waits: Vec<Value> = effect
+            let name = |id| {
+                members
+                    .iter()
+                    .find(|r| r.id == id)
+                    .map_or("", |r| r.name.as_str())
+            };
+            let all: Vec<Value> = effect
                 .state
                 .waits_for()
                 .map(|(id, standing)| {
-                    let name = members
-                        .iter()
-                        .find(|r| r.id == id)
-                        .map_or("", |r| r.name.as_str());
                     Obj::new()
                         .show("id", id)
-                        .put("name", name)
+                        .put("name", name(id))
                         .put("standing", standing.word())
                         .into()
                 })
                 .collect();
+            let count = all.len();
+            let mut waits: Vec<Value> = all.into_iter().take(SHOWN).collect();
+            waits.extend(more(count));
             Obj::new()
                 .show("id", effect.group.id)
                 .put("name", effect.group.name.as_str())
@@ -148,7 +168,23 @@ pub(crate) fn gate_effects(effects: &[GateEffect], members: &[Receiver]) -> Vec<
                 .put("waits_for", waits)
                 .into()
         })
-        .collect()
+        .collect();
+    shown.extend(more(effects.len()));
+    shown
+}
+
+/// Stands for what a list leaves out.
+fn more(all: usize) -> Option<Value> {
+    (all > SHOWN).then(|| Obj::new().put("more", all - SHOWN).into())
+}
+
+/// A record that was not stored: it has no id yet.
+pub(crate) fn previewed(record: Obj, is_preview: bool) -> Obj {
+    if is_preview {
+        record.without(&["id", "created_at", "updated_at"])
+    } else {
+        record
+    }
 }
 
 /// A turn as a word.

@@ -122,7 +122,10 @@ fn answer(written: &EventWritten, dry_run: bool) -> Value {
         "the idempotency key was used before: this is the first result"
     };
     Obj::new()
-        .put("event", record::event(event))
+        .put(
+            "event",
+            record::previewed(record::event(event), dry_run && written.created),
+        )
         .put("created", written.created)
         .flag("dry_run", dry_run)
         .put("note", note)

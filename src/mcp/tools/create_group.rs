@@ -72,6 +72,7 @@ async fn run(cx: ToolCx, mut args: Args) -> ToolResult {
 
 /// What a group is now, and what that means for the units that are there.
 pub(crate) fn answer(changed: &'static str, written: &GroupWritten, dry_run: bool) -> Answer {
+    let is_new = changed == "created";
     let id = written.group.id.to_string();
     let next = if dry_run {
         "nothing was stored; repeat without dry_run to do it".to_owned()
@@ -106,7 +107,13 @@ pub(crate) fn answer(changed: &'static str, written: &GroupWritten, dry_run: boo
     });
     Answer::record(
         Obj::new()
-            .put("group", record::group(&written.group))
+            .put(
+                "group",
+                record::previewed(
+                    record::group(&written.group),
+                    is_new && dry_run && written.changed,
+                ),
+            )
             .put(changed, written.changed)
             .flag("dry_run", dry_run)
             .put("receivers", receivers)

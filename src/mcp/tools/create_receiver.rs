@@ -85,18 +85,20 @@ async fn run(cx: ToolCx, mut args: Args) -> ToolResult {
         "nothing was stored; repeat without dry_run to create it".to_owned()
     } else if cx.server.offers("create_event") {
         format!(
-            "record with {}",
-            call(
-                "create_event",
-                &[("event_receiver_id", id.into()), ("success", true.into())]
-            )
+            "record events with create_event (event_receiver_id {id}), or make it a member of a gate with create_group"
         )
     } else {
         call("fetch_receiver", &[("receiver", id.into())])
     };
     Ok(Answer::record(
         Obj::new()
-            .put("receiver", record::receiver(&written.receiver))
+            .put(
+                "receiver",
+                record::previewed(
+                    record::receiver(&written.receiver),
+                    options.dry_run && written.created,
+                ),
+            )
             .put("created", written.created)
             .flag("dry_run", options.dry_run)
             .put("messages", record::messages(&written.messages))

@@ -1,8 +1,10 @@
 //! What the registry is, holds and waits for: the first call in an unknown registry.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use serde_json::Value;
+use tokio::time::timeout;
 
 use crate::domain::principal::{Principal, PrincipalKind};
 use crate::domain::text::quoted_to;
@@ -15,6 +17,8 @@ use crate::registry::{OpeningState, Overview};
 
 /// Characters of a name in this short answer.
 const NAME_CHARS: usize = 60;
+/// Seconds after which a database that is still being opened or migrated is told of instead.
+const PATIENCE_SECONDS: u64 = 3;
 
 pub(crate) const TOOL: ToolSpec = ToolSpec {
     name: "describe_registry",
@@ -38,23 +42,31 @@ async fn run(cx: ToolCx, mut args: Args) -> ToolResult {
     let json = args.word("format", &["text", "json"]) == Some("json");
     args.finish()?;
     // A registry that cannot be opened is still described: that is when the caller asks.
-    let overview = cx.registry().overview(&cx.principal).await;
-    Ok(match (overview, json) {
-        (Ok(overview), false) => Answer::composed(text(&cx.server, &cx.principal, &overview)),
-        (Ok(overview), true) => Answer::record(facts(&cx.server, &cx.principal, &overview)),
-        (Err(error), false) => Answer::composed(closed_text(&cx, &error.to_string())),
-        (Err(error), true) => Answer::record(
-            head(&cx.server, &cx.principal)
-                .put(
-                    "storage",
-                    Obj::new()
-                        .put("location", cx.registry().location())
-                        .put("state", opening(&cx)),
-                )
-                .put("problem", error.to_string())
-                .into(),
-        ),
-    })
+    let patience = Duration::from_secs(PATIENCE_SECONDS);
+    let problem = match timeout(patience, cx.registry().overview(&cx.principal)).await {
+        Ok(Ok(overview)) if json => {
+            return Ok(Answer::record(facts(&cx.server, &cx.principal, &overview)));
+        }
+        Ok(Ok(overview)) => {
+            let head = head_text(&cx.server, &cx.principal);
+            return Ok(Answer::composed(text(head, &overview, |tool| {
+                cx.server.offers(tool)
+            })));
+        }
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => "It takes longer than usual; other calls wait for it.".to_owned(),
+    };
+    if !json {
+        return Ok(Answer::composed(closed_text(&cx, &problem)));
+    }
+    let storage = Obj::new()
+        .put("location", cx.registry().location())
+        .put("state", opening(&cx));
+    let answer = head(&cx.server, &cx.principal)
+        .put("storage", storage)
+        .put("problem", problem)
+        .put("next", call("describe_registry", &[]));
+    Ok(Answer::record(answer.into()))
 }
 
 fn opening(cx: &ToolCx) -> &'static str {
@@ -108,9 +120,9 @@ fn head_text(server: &McpServer, principal: &Principal) -> String {
     )
 }
 
-/// The overview as text, for this tool and the prompts.
-fn text(server: &McpServer, principal: &Principal, overview: &Overview) -> String {
-    let mut out = head_text(server, principal);
+/// The overview as text: below 600 tokens, however long the names are.
+fn text(head: String, overview: &Overview, offers: impl Fn(&str) -> bool) -> String {
+    let mut out = head;
     let (store, counters) = (&overview.store, &overview.counters);
     let engine = format!("{} {}", store.engine, store.engine_version);
     let _ = write!(
@@ -190,14 +202,14 @@ fn text(server: &McpServer, principal: &Principal, overview: &Overview) -> Strin
     for warning in store.warnings.iter().take(3) {
         let _ = writeln!(out, "Warning: {}", quoted_to(warning, 200));
     }
-    let _ = write!(out, "Next: {}", next(server, overview));
+    let _ = write!(out, "Next: {}", next(overview, offers));
     out
 }
 
 /// The one call that leads on from here.
-fn next(server: &McpServer, overview: &Overview) -> String {
+fn next(overview: &Overview, offers: impl Fn(&str) -> bool) -> String {
     let counters = &overview.counters;
-    if counters.receivers == 0 && server.offers("create_receiver") {
+    if counters.receivers == 0 && offers("create_receiver") {
         return format!(
             "the registry is empty. An event needs a receiver first: {}",
             call(
@@ -213,7 +225,7 @@ fn next(server: &McpServer, overview: &Overview) -> String {
         );
     }
     if counters.last_event_at.is_none() {
-        return if server.offers("create_event") {
+        return if offers("create_event") {
             "no event yet: create_event records one for a receiver (search_receivers lists them)."
                 .to_owned()
         } else {
@@ -303,7 +315,7 @@ pub(crate) fn facts(server: &McpServer, principal: &Principal, overview: &Overvi
         .put("groups", groups)
         .put("newest_names", overview.names.clone())
         .put("warnings", store.warnings.clone())
-        .put("next", next(server, overview))
+        .put("next", next(overview, |tool| server.offers(tool)))
         .into()
 }
 
@@ -315,3 +327,6 @@ pub(crate) fn resource_text(
 ) -> String {
     render::json_text(&facts(server, principal, overview))
 }
+
+#[cfg(test)]
+mod tests;

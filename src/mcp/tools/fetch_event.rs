@@ -10,7 +10,7 @@ use crate::mcp::payload::{outline, selected};
 use crate::mcp::render::{Obj, call, record};
 use crate::mcp::schema::{Kind, Param};
 use crate::mcp::tool::{Answer, Effect, ToolCx, ToolResult, ToolSpec};
-use crate::mcp::tools::INLINE_BYTES;
+use crate::mcp::tools::{INLINE_BYTES, pointers};
 use crate::registry::{EventView, SearchRequest};
 
 pub(crate) const TOOL: ToolSpec = ToolSpec {
@@ -39,7 +39,7 @@ pub(crate) const TOOL: ToolSpec = ToolSpec {
 
 async fn run(cx: ToolCx, mut args: Args) -> ToolResult {
     let id = args.needed_text("id");
-    let pointers = args.texts("select");
+    let pointers = pointers(&mut args, "select");
     let wanted = args.flag("payload").unwrap_or(true);
     args.finish()?;
     let mut view = cx.registry().fetch_event(&cx.principal, id.trim()).await?;

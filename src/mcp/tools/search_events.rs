@@ -2,12 +2,13 @@
 
 use serde_json::{Map, Value};
 
-use crate::domain::id::looks_like_id;
+use crate::domain::id::{ReceiverId, looks_like_id};
 use crate::domain::json::pointer_is_valid;
-use crate::domain::search::{EventFilter, PointerEquals, TextMatch};
+use crate::domain::search::{DefinitionFilter, EventFilter, PointerEquals, TextMatch};
 use crate::domain::text::quoted;
 use crate::domain::unit::UnitQuery;
 use crate::domain::window::{self, Window};
+use crate::limits;
 use crate::mcp::args::Args;
 use crate::mcp::error::ToolError;
 use crate::mcp::payload::selected;
@@ -15,7 +16,7 @@ use crate::mcp::render::{Obj, call};
 use crate::mcp::schema::{Kind, Param, common};
 use crate::mcp::tool::{Answer, Effect, ToolCx, ToolResult, ToolSpec};
 use crate::mcp::tools::search_receivers::with_notes;
-use crate::mcp::tools::{Page, fitted, matches, page_size};
+use crate::mcp::tools::{Page, as_pointer, fitted, matches, page_size, pointers};
 use crate::registry::{EventHit, EventSearch, GroupBy, SearchRequest};
 
 /// Bytes of one selected value in a list.
@@ -93,7 +94,7 @@ struct Wanted {
 
 async fn run(cx: ToolCx, mut args: Args) -> ToolResult {
     let wanted = wanted(&cx, &mut args);
-    let select = args.texts("select");
+    let select = pointers(&mut args, "select");
     let group_by = args
         .word("group_by", &["name", "receiver", "success", "day"])
         .map(group_by);
@@ -153,7 +154,7 @@ fn wanted(cx: &ToolCx, args: &mut Args) -> Wanted {
             success: args.flag("success"),
             from: window.from,
             to: window.to,
-            payload: pointers(args, payload),
+            payload: payload_filter(args, payload),
             ..EventFilter::default()
         },
         unit: args.text("unit"),
@@ -173,15 +174,10 @@ fn event_type(text: &str) -> TextMatch {
     }
 }
 
-fn pointers(args: &mut Args, payload: Map<String, Value>) -> Vec<PointerEquals> {
+fn payload_filter(args: &mut Args, payload: Map<String, Value>) -> Vec<PointerEquals> {
     let mut out = Vec::with_capacity(payload.len());
     for (key, value) in payload {
-        // A plain member name can only mean the pointer to it.
-        let pointer = if key.is_empty() || key.starts_with('/') {
-            key
-        } else {
-            format!("/{key}")
-        };
+        let pointer = as_pointer(key);
         if pointer_is_valid(&pointer) {
             out.push(PointerEquals { pointer, value });
         } else {
@@ -221,14 +217,38 @@ async fn rest(
 ) -> Result<EventFilter, ToolError> {
     let (registry, principal) = (cx.registry(), &cx.principal);
     for what in &receivers {
-        filter
-            .receiver_ids
-            .push(registry.find_receiver(principal, what).await?.id);
+        filter.receiver_ids.extend(receivers_named(cx, what).await?);
     }
     if let Some(what) = &group {
         filter.group = Some(registry.find_group(principal, what).await?.id);
     }
     Ok(filter)
+}
+
+/// All receivers with this name, else with this type: a filter means every version of them.
+async fn receivers_named(cx: &ToolCx, what: &str) -> Result<Vec<ReceiverId>, ToolError> {
+    let (registry, principal) = (cx.registry(), &cx.principal);
+    if !looks_like_id(what.trim()) {
+        let value = vec![TextMatch::Exact(what.trim().to_owned())];
+        let by_name = DefinitionFilter {
+            name: value.clone(),
+            ..DefinitionFilter::default()
+        };
+        let by_type = DefinitionFilter {
+            types: value,
+            ..DefinitionFilter::default()
+        };
+        for filter in [by_name, by_type] {
+            let found = registry
+                .search_receivers(principal, &filter, limits::PAGE_MAX, None)
+                .await?;
+            if !found.rows.is_empty() {
+                return Ok(found.rows.iter().map(|receiver| receiver.id).collect());
+            }
+        }
+    }
+    // One, or a refusal that names what comes near.
+    Ok(vec![registry.find_receiver(principal, what).await?.id])
 }
 
 fn page(found: EventSearch, select: &[String], window: Window, mut notes: Vec<String>) -> Page {
@@ -274,6 +294,9 @@ fn page(found: EventSearch, select: &[String], window: Window, mut notes: Vec<St
     let next = match (&found.next_cursor, first) {
         (Some(_), _) => "repeat with cursor for older ones".to_owned(),
         (None, Some(id)) => call("fetch_event", &[("id", id.into())]),
+        (None, None) if rows == 0 => {
+            "none fits; drop a filter, or describe_registry {} for what there is".to_owned()
+        }
         (None, None) => String::new(),
     };
     let value: Value = fields

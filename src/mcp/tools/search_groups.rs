@@ -1,11 +1,15 @@
 //! Groups by filter.
 
+use crate::domain::group::Group;
 use crate::mcp::args::Args;
-use crate::mcp::render::{call, record};
+use crate::mcp::render::{Obj, call, record};
 use crate::mcp::schema::{Kind, Param, common};
 use crate::mcp::tool::{Effect, ToolCx, ToolResult, ToolSpec};
 use crate::mcp::tools::search_receivers::definition_page;
 use crate::mcp::tools::{definition_filter, fitted, page_size};
+
+/// Members that a row names.
+const MEMBERS: usize = 10;
 
 pub(crate) const TOOL: ToolSpec = ToolSpec {
     name: "search_groups",
@@ -45,11 +49,7 @@ async fn run(cx: ToolCx, mut args: Args) -> ToolResult {
             .registry()
             .search_groups(&cx.principal, filter, limit, cursor.as_deref())
             .await?;
-        let rows = page
-            .rows
-            .iter()
-            .map(|group| record::group(group).into())
-            .collect();
+        let rows = page.rows.iter().map(|group| row(group).into()).collect();
         let next = match page.rows.first() {
             Some(first) => call("check_gate", &[("group", first.id.to_string().into())]),
             None if cx.server.offers("create_group") => {
@@ -60,4 +60,15 @@ async fn run(cx: ToolCx, mut args: Args) -> ToolResult {
         Ok(definition_page("groups", rows, &page, next, notes.clone()))
     })
     .await
+}
+
+/// Long lists of members are left to `fetch_group`.
+fn row(group: &Group) -> Obj {
+    let members = group.event_receiver_ids.len();
+    let row = record::group(group).without(&["updated_at"]);
+    if members > MEMBERS {
+        row.without(&["event_receiver_ids"]).put("members", members)
+    } else {
+        row
+    }
 }

@@ -22,7 +22,10 @@ type Query = sqlx::query::Query<'static, Sqlite, SqliteArguments>;
 async fn one(connection: &mut SqliteConnection, what: &'static str, query: Query) -> Result<()> {
     let done = query.execute(connection).await.doing(what)?;
     if done.rows_affected() != 1 {
-        return Err(StoreError::inconsistent("registry", format!("{what}: {} rows", done.rows_affected())));
+        return Err(StoreError::inconsistent(
+            "registry",
+            format!("{what}: {} rows", done.rows_affected()),
+        ));
     }
     Ok(())
 }
@@ -39,7 +42,9 @@ pub(super) async fn plan(
     }
     definitions(connection, plan).await?;
     for (id, name) in &plan.names {
-        let query = sqlx::query(statements::INSERT_NAME).bind(*id).bind(name.clone());
+        let query = sqlx::query(statements::INSERT_NAME)
+            .bind(*id)
+            .bind(name.clone());
         one(connection, "insert a name", query).await?;
     }
     for new in &plan.units {
@@ -100,7 +105,11 @@ pub(super) async fn plan(
 async fn definitions(connection: &mut SqliteConnection, plan: &Plan) -> Result<()> {
     for new in &plan.receivers {
         let receiver = &new.receiver;
-        let key = (receiver.name.clone(), receiver.kind.clone(), receiver.version.clone());
+        let key = (
+            receiver.name.clone(),
+            receiver.kind.clone(),
+            receiver.version.clone(),
+        );
         let query = sqlx::query(statements::INSERT_RECEIVER)
             .bind(receiver.id.to_string())
             .bind(definition_key(&key))
@@ -118,7 +127,11 @@ async fn definitions(connection: &mut SqliteConnection, plan: &Plan) -> Result<(
         one(connection, "insert a schema", query).await?;
     }
     for group in &plan.groups {
-        let key = (group.name.clone(), group.kind.clone(), group.version.clone());
+        let key = (
+            group.name.clone(),
+            group.kind.clone(),
+            group.version.clone(),
+        );
         let query = sqlx::query(statements::INSERT_GROUP)
             .bind(group.id.to_string())
             .bind(definition_key(&key))
@@ -150,7 +163,11 @@ async fn definitions(connection: &mut SqliteConnection, plan: &Plan) -> Result<(
     Ok(())
 }
 
-async fn events(connection: &mut SqliteConnection, plan: &Plan, recorders: &mut Recorders) -> Result<()> {
+async fn events(
+    connection: &mut SqliteConnection,
+    plan: &Plan,
+    recorders: &mut Recorders,
+) -> Result<()> {
     // Counters are written once a batch.
     let mut by_unit: BTreeMap<i64, i64> = BTreeMap::new();
     let mut by_name: BTreeMap<i64, (i64, i64)> = BTreeMap::new();
@@ -159,7 +176,10 @@ async fn events(connection: &mut SqliteConnection, plan: &Plan, recorders: &mut 
         let event = &new.event;
         let (succeeded, failed) = (i64::from(event.success), i64::from(!event.success));
         *by_unit.entry(new.unit_id).or_default() += 1;
-        for counts in [by_name.entry(new.name_id).or_default(), by_receiver.entry(event.receiver_id).or_default()] {
+        for counts in [
+            by_name.entry(new.name_id).or_default(),
+            by_receiver.entry(event.receiver_id).or_default(),
+        ] {
             counts.0 += succeeded;
             counts.1 += failed;
         }
@@ -181,19 +201,32 @@ async fn events(connection: &mut SqliteConnection, plan: &Plan, recorders: &mut 
             .bind(inline);
         one(connection, "insert an event", query).await?;
         if let Some(deflated) = deflated {
-            let query = sqlx::query(statements::INSERT_PAYLOAD).bind(event.seq).bind(deflated);
+            let query = sqlx::query(statements::INSERT_PAYLOAD)
+                .bind(event.seq)
+                .bind(deflated);
             one(connection, "insert a payload", query).await?;
         }
     }
     for (id, events) in by_unit {
-        one(connection, "count a unit", sqlx::query(statements::COUNT_UNIT).bind(id).bind(events)).await?;
+        one(
+            connection,
+            "count a unit",
+            sqlx::query(statements::COUNT_UNIT).bind(id).bind(events),
+        )
+        .await?;
     }
     for (id, (succeeded, failed)) in by_name {
-        let query = sqlx::query(statements::COUNT_NAME).bind(id).bind(succeeded).bind(failed);
+        let query = sqlx::query(statements::COUNT_NAME)
+            .bind(id)
+            .bind(succeeded)
+            .bind(failed);
         one(connection, "count a name", query).await?;
     }
     for (id, (succeeded, failed)) in by_receiver {
-        let query = sqlx::query(statements::COUNT_RECEIVER).bind(id.to_string()).bind(succeeded).bind(failed);
+        let query = sqlx::query(statements::COUNT_RECEIVER)
+            .bind(id.to_string())
+            .bind(succeeded)
+            .bind(failed);
         one(connection, "count a receiver", query).await?;
     }
     Ok(())
@@ -203,10 +236,11 @@ async fn messages(connection: &mut SqliteConnection, plan: &Plan) -> Result<()> 
     for message in &plan.messages {
         let (group_id, group_state) = match &message.group {
             Some((id, state)) => {
-                let state = serde_json::to_string(state).map_err(|error| StoreError::Statement {
-                    what: "keep a group's state".to_owned(),
-                    source: Box::new(error),
-                })?;
+                let state =
+                    serde_json::to_string(state).map_err(|error| StoreError::Statement {
+                        what: "keep a group's state".to_owned(),
+                        source: Box::new(error),
+                    })?;
                 (Some(id.to_string()), Some(state))
             }
             None => (None, None),
@@ -227,13 +261,24 @@ async fn messages(connection: &mut SqliteConnection, plan: &Plan) -> Result<()> 
     Ok(())
 }
 
-async fn recorder_id(connection: &mut SqliteConnection, recorder: &Recorder, known: &mut Recorders) -> Result<i64> {
+async fn recorder_id(
+    connection: &mut SqliteConnection,
+    recorder: &Recorder,
+    known: &mut Recorders,
+) -> Result<i64> {
     if let Some(id) = known.get(recorder) {
         return Ok(*id);
     }
     let kind = recorder.kind.as_str();
-    let key = text_key(&[&recorder.principal, kind, &recorder.surface, &recorder.client]);
-    let row = sqlx::query(statements::RECORDER_ID).bind(key.clone()).fetch_optional(&mut *connection);
+    let key = text_key(&[
+        &recorder.principal,
+        kind,
+        &recorder.surface,
+        &recorder.client,
+    ]);
+    let row = sqlx::query(statements::RECORDER_ID)
+        .bind(key.clone())
+        .fetch_optional(&mut *connection);
     let id = match row.await.doing("find a recorder")? {
         Some(row) => rows::get(&row, 0)?,
         None => {
@@ -243,7 +288,11 @@ async fn recorder_id(connection: &mut SqliteConnection, recorder: &Recorder, kno
                 .bind(kind)
                 .bind(recorder.surface.clone())
                 .bind(recorder.client.clone());
-            query.execute(connection).await.doing("insert a recorder")?.last_insert_rowid()
+            query
+                .execute(connection)
+                .await
+                .doing("insert a recorder")?
+                .last_insert_rowid()
         }
     };
     known.insert(recorder.clone(), id);

@@ -19,7 +19,10 @@ pub(super) async fn identity(path: &Path) -> Option<FileIdentity> {
 #[expect(clippy::unnecessary_wraps, reason = "other platforms cannot tell")]
 fn of_metadata(metadata: &std::fs::Metadata) -> Option<FileIdentity> {
     use std::os::unix::fs::MetadataExt;
-    Some(FileIdentity { device: metadata.dev(), file: metadata.ino() })
+    Some(FileIdentity {
+        device: metadata.dev(),
+        file: metadata.ino(),
+    })
 }
 
 #[cfg(not(unix))]
@@ -38,10 +41,16 @@ pub(super) struct Place {
 
 /// Looks at the place of `path`, which need not exist yet.
 pub(super) async fn place(path: &Path) -> Place {
-    let mounts = tokio::fs::read_to_string("/proc/self/mountinfo").await.unwrap_or_default();
+    let mounts = tokio::fs::read_to_string("/proc/self/mountinfo")
+        .await
+        .unwrap_or_default();
     let in_container = tokio::fs::try_exists("/.dockerenv").await.unwrap_or(false)
-        || tokio::fs::try_exists("/run/.containerenv").await.unwrap_or(false);
-    let folder = path.parent().map_or_else(|| PathBuf::from("."), Path::to_path_buf);
+        || tokio::fs::try_exists("/run/.containerenv")
+            .await
+            .unwrap_or(false);
+    let folder = path
+        .parent()
+        .map_or_else(|| PathBuf::from("."), Path::to_path_buf);
     let folder = tokio::fs::canonicalize(&folder).await.unwrap_or(folder);
     judge(&mounts, in_container, &folder)
 }
@@ -50,25 +59,53 @@ pub(super) async fn place(path: &Path) -> Place {
 /// (sqlite.org/wal.html): network file systems and those that a virtual machine shares with its
 /// host.
 const REMOTE: &[&str] = &[
-    "nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "virtiofs", "fuse.sshfs", "fuse.virtiofs", "fuse.grpcfuse",
-    "fuse.osxfs", "fuse.gcsfuse", "fuse.s3fs", "vboxsf", "prl_fs", "ceph", "fuse.ceph", "glusterfs",
-    "fuse.glusterfs", "afs", "lustre", "drvfs", "vmhgfs", "fuse.vmhgfs-fuse",
+    "nfs",
+    "nfs4",
+    "cifs",
+    "smb3",
+    "smbfs",
+    "9p",
+    "virtiofs",
+    "fuse.sshfs",
+    "fuse.virtiofs",
+    "fuse.grpcfuse",
+    "fuse.osxfs",
+    "fuse.gcsfuse",
+    "fuse.s3fs",
+    "vboxsf",
+    "prl_fs",
+    "ceph",
+    "fuse.ceph",
+    "glusterfs",
+    "fuse.glusterfs",
+    "afs",
+    "lustre",
+    "drvfs",
+    "vmhgfs",
+    "fuse.vmhgfs-fuse",
 ];
 
 /// The pure part: `mounts` is the text of `/proc/self/mountinfo` (man proc_pid_mountinfo).
 fn judge(mounts: &str, in_container: bool, folder: &Path) -> Place {
     let mut best: Option<(usize, &str, PathBuf)> = None;
     for line in mounts.lines() {
-        let Some((left, right)) = line.split_once(" - ") else { continue };
-        let (Some(point), Some(kind)) = (left.split(' ').nth(4), right.split(' ').next()) else { continue };
+        let Some((left, right)) = line.split_once(" - ") else {
+            continue;
+        };
+        let (Some(point), Some(kind)) = (left.split(' ').nth(4), right.split(' ').next()) else {
+            continue;
+        };
         let point = PathBuf::from(unescape(point));
         let depth = point.components().count();
         // Of several mounts on one point the last one is on top.
-        if folder.starts_with(&point) && best.as_ref().is_none_or(|(deepest, ..)| depth >= *deepest) {
+        if folder.starts_with(&point) && best.as_ref().is_none_or(|(deepest, ..)| depth >= *deepest)
+        {
             best = Some((depth, kind, point));
         }
     }
-    let Some((_, kind, point)) = best else { return Place::default() };
+    let Some((_, kind, point)) = best else {
+        return Place::default();
+    };
     let remote = REMOTE.contains(&kind).then(|| kind.to_owned());
     let ephemeral = if matches!(kind, "tmpfs" | "ramfs") {
         Some(format!("{} is kept in memory ({kind})", point.display()))
@@ -86,7 +123,10 @@ fn unescape(text: &str) -> String {
     let mut rest = text.as_bytes();
     while let Some((first, tail)) = rest.split_first() {
         let octal = (*first == b'\\')
-            .then(|| tail.get(..3).and_then(|digits| std::str::from_utf8(digits).ok()))
+            .then(|| {
+                tail.get(..3)
+                    .and_then(|digits| std::str::from_utf8(digits).ok())
+            })
             .flatten()
             .and_then(|digits| u8::from_str_radix(digits, 8).ok());
         match octal {
@@ -119,11 +159,19 @@ mod tests {
     fn tells_places_that_last_and_can_be_shared() {
         let at = |path: &str, container| judge(MOUNTS, container, Path::new(path));
         assert_eq!(at("/data/epr", true), Place::default());
-        assert_eq!(at("/mnt/team share/epr", false).remote.as_deref(), Some("nfs4"));
+        assert_eq!(
+            at("/mnt/team share/epr", false).remote.as_deref(),
+            Some("nfs4")
+        );
         assert_eq!(at("/host/epr", false).remote.as_deref(), Some("virtiofs"));
         assert_eq!(at("/host/fast/epr", false), Place::default());
         assert!(at("/tmp/x", false).ephemeral.unwrap().contains("memory"));
-        assert!(at("/root/.local", true).ephemeral.unwrap().contains("volume"));
+        assert!(
+            at("/root/.local", true)
+                .ephemeral
+                .unwrap()
+                .contains("volume")
+        );
         assert_eq!(at("/root/.local", false), Place::default());
         assert_eq!(judge("", true, Path::new("/x")), Place::default());
     }

@@ -17,12 +17,21 @@ impl<T> Doing<T> for std::result::Result<T, sqlx::Error> {
 /// Codes: sqlite.org/rescode.html.
 pub(super) fn classify(what: &'static str, error: sqlx::Error) -> StoreError {
     let code = match &error {
-        sqlx::Error::Database(database) => database.code().and_then(|c| c.parse::<i32>().ok()).map(|c| c & 0xff),
+        sqlx::Error::Database(database) => database
+            .code()
+            .and_then(|c| c.parse::<i32>().ok())
+            .map(|c| c & 0xff),
         sqlx::Error::PoolTimedOut => {
-            return StoreError::unavailable("all connections are in use", "The server is under load.");
+            return StoreError::unavailable(
+                "all connections are in use",
+                "The server is under load.",
+            );
         }
         sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
-            return StoreError::unavailable("it is closed", "The server is shutting down; start it again.");
+            return StoreError::unavailable(
+                "it is closed",
+                "The server is shutting down; start it again.",
+            );
         }
         sqlx::Error::Io(io) => {
             return StoreError::unavailable(io.to_string(), "Check the path and its permissions.");
@@ -39,7 +48,10 @@ pub(super) fn classify(what: &'static str, error: sqlx::Error) -> StoreError {
             "it is read-only",
             "Give the user of this process write permission to the file and its folder, or start with --read-only.",
         ),
-        Some(10) => StoreError::unavailable(format!("the disk failed ({text})"), "Check the disk and the file system."),
+        Some(10) => StoreError::unavailable(
+            format!("the disk failed ({text})"),
+            "Check the disk and the file system.",
+        ),
         Some(11 | 26) => StoreError::unavailable(
             format!("the file is damaged or is not a SQLite database ({text})"),
             "Restore a backup, or use another file with --db.",
@@ -49,6 +61,9 @@ pub(super) fn classify(what: &'static str, error: sqlx::Error) -> StoreError {
             "the file cannot be opened",
             "Check that its folder exists and that this user may write there, or use another path with --db.",
         ),
-        _ => StoreError::Statement { what: what.to_owned(), source: Box::new(error) },
+        _ => StoreError::Statement {
+            what: what.to_owned(),
+            source: Box::new(error),
+        },
     }
 }

@@ -19,10 +19,14 @@ const DOING: &str = "load the state of a write";
 const ALL_GROUPS: i64 = i64::MAX;
 
 /// A list as one bound value.
-pub(super) fn json_list<T: serde::Serialize>(values: impl IntoIterator<Item = T>) -> Result<String> {
+pub(super) fn json_list<T: serde::Serialize>(
+    values: impl IntoIterator<Item = T>,
+) -> Result<String> {
     let values: Vec<T> = values.into_iter().collect();
-    serde_json::to_string(&values)
-        .map_err(|error| StoreError::Statement { what: "bind a list".to_owned(), source: Box::new(error) })
+    serde_json::to_string(&values).map_err(|error| StoreError::Statement {
+        what: "bind a list".to_owned(),
+        source: Box::new(error),
+    })
 }
 
 /// 16 bytes that stand for several texts.
@@ -42,7 +46,10 @@ pub(super) fn definition_key(key: &DefinitionKey) -> Vec<u8> {
 /// Reads everything in `needs`.
 pub(super) async fn state(connection: &mut SqliteConnection, needs: &Needs) -> Result<State> {
     let mut state = State::default();
-    let row = sqlx::query(statements::REGISTRY).fetch_one(&mut *connection).await.doing(DOING)?;
+    let row = sqlx::query(statements::REGISTRY)
+        .fetch_one(&mut *connection)
+        .await
+        .doing(DOING)?;
     state.last_created_at = rows::time(&row, 0)?;
     state.last_event_seq = rows::get(&row, 1)?;
     state.last_message_seq = rows::get(&row, 2)?;
@@ -59,38 +66,62 @@ pub(super) async fn state(connection: &mut SqliteConnection, needs: &Needs) -> R
             .doing(DOING)?;
         if let Some(row) = row {
             let digest: &[u8] = rows::get(&row, 0)?;
-            let digest = digest.try_into().map_err(|_| StoreError::inconsistent("idempotency", "digest"))?;
-            state.idempotency.insert((principal.clone(), key.clone()), FirstUse { digest, id: rows::get(&row, 1)? });
+            let digest = digest
+                .try_into()
+                .map_err(|_| StoreError::inconsistent("idempotency", "digest"))?;
+            state.idempotency.insert(
+                (principal.clone(), key.clone()),
+                FirstUse {
+                    digest,
+                    id: rows::get(&row, 1)?,
+                },
+            );
         }
     }
     Ok(state)
 }
 
-async fn definitions(connection: &mut SqliteConnection, needs: &Needs, state: &mut State) -> Result<()> {
+async fn definitions(
+    connection: &mut SqliteConnection,
+    needs: &Needs,
+    state: &mut State,
+) -> Result<()> {
     if !needs.receivers.is_empty() {
         let ids = json_list(&needs.receivers)?;
-        for row in sqlx::query(statements::RECEIVERS).bind(ids).fetch_all(&mut *connection).await.doing(DOING)? {
+        for row in sqlx::query(statements::RECEIVERS)
+            .bind(ids)
+            .fetch_all(&mut *connection)
+            .await
+            .doing(DOING)?
+        {
             let (_, receiver) = rows::receiver(&row)?;
             state.receivers.insert(receiver.id, (&receiver).into());
         }
     }
     for key in &needs.receiver_keys {
-        let row = sqlx::query(statements::RECEIVER_BY_KEY).bind(definition_key(key)).fetch_optional(&mut *connection);
+        let row = sqlx::query(statements::RECEIVER_BY_KEY)
+            .bind(definition_key(key))
+            .fetch_optional(&mut *connection);
         if let Some(row) = row.await.doing(DOING)? {
             let (_, receiver) = rows::receiver(&row)?;
             let schema = schema(connection, receiver.id).await?;
-            let schema = schema.ok_or_else(|| StoreError::inconsistent("receiver_schema", receiver.id))?;
+            let schema =
+                schema.ok_or_else(|| StoreError::inconsistent("receiver_schema", receiver.id))?;
             let schema = serde_json::value::RawValue::from_string(schema)
                 .map_err(|error| StoreError::inconsistent("receiver_schema", error))?;
             state.receivers.insert(receiver.id, (&receiver).into());
-            state.receivers_by_key.insert(key.clone(), DefinedReceiver { receiver, schema });
+            state
+                .receivers_by_key
+                .insert(key.clone(), DefinedReceiver { receiver, schema });
         }
         if exists(connection, statements::GROUP_WITH_TYPE, &key.1).await? {
             state.group_types.insert(key.1.clone());
         }
     }
     for key in &needs.group_keys {
-        let row = sqlx::query(statements::GROUP_BY_KEY).bind(definition_key(key)).fetch_optional(&mut *connection);
+        let row = sqlx::query(statements::GROUP_BY_KEY)
+            .bind(definition_key(key))
+            .fetch_optional(&mut *connection);
         if let Some(row) = row.await.doing(DOING)? {
             let (_, group) = rows::group(&row)?;
             state.groups_by_key.insert(key.clone(), group.id);
@@ -107,11 +138,19 @@ async fn groups(connection: &mut SqliteConnection, needs: &Needs, state: &mut St
     let mut found = Vec::new();
     if !needs.groups.is_empty() {
         let ids = json_list(&needs.groups)?;
-        found.extend(sqlx::query(statements::GROUPS).bind(ids).fetch_all(&mut *connection).await.doing(DOING)?);
+        found.extend(
+            sqlx::query(statements::GROUPS)
+                .bind(ids)
+                .fetch_all(&mut *connection)
+                .await
+                .doing(DOING)?,
+        );
     }
     if !needs.event_receivers.is_empty() {
         let ids = json_list(&needs.event_receivers)?;
-        let groups = sqlx::query(statements::GROUPS_OF).bind(ids).bind(ALL_GROUPS);
+        let groups = sqlx::query(statements::GROUPS_OF)
+            .bind(ids)
+            .bind(ALL_GROUPS);
         found.extend(groups.fetch_all(&mut *connection).await.doing(DOING)?);
     }
     for row in &found {
@@ -130,21 +169,33 @@ async fn groups(connection: &mut SqliteConnection, needs: &Needs, state: &mut St
 async fn units(connection: &mut SqliteConnection, needs: &Needs, state: &mut State) -> Result<()> {
     let mut unit_ids = Vec::new();
     for (key, name) in &needs.units {
-        let row = sqlx::query(statements::UNIT_ID).bind(key.as_slice()).fetch_optional(&mut *connection);
+        let row = sqlx::query(statements::UNIT_ID)
+            .bind(key.as_slice())
+            .fetch_optional(&mut *connection);
         if let Some(row) = row.await.doing(DOING)? {
             let id: i64 = rows::get(&row, 0)?;
             state.units.insert(*key, id);
             unit_ids.push(id);
         }
         if !state.names.contains_key(name) {
-            let row = sqlx::query(statements::NAME_ID).bind(name).fetch_optional(&mut *connection);
+            let row = sqlx::query(statements::NAME_ID)
+                .bind(name)
+                .fetch_optional(&mut *connection);
             if let Some(row) = row.await.doing(DOING)? {
                 state.names.insert(name.clone(), rows::get(&row, 0)?);
             }
         }
     }
-    let members = state.groups.values().flat_map(|group| group.event_receiver_ids.iter().copied());
-    let receivers: BTreeSet<ReceiverId> = needs.event_receivers.iter().copied().chain(members).collect();
+    let members = state
+        .groups
+        .values()
+        .flat_map(|group| group.event_receiver_ids.iter().copied());
+    let receivers: BTreeSet<ReceiverId> = needs
+        .event_receivers
+        .iter()
+        .copied()
+        .chain(members)
+        .collect();
     if !unit_ids.is_empty() {
         for (unit, receiver, newest) in latest(connection, &unit_ids, receivers).await? {
             state.latest.insert((unit, receiver), newest);
@@ -159,23 +210,48 @@ pub(super) async fn latest(
     units: &[i64],
     receivers: impl IntoIterator<Item = ReceiverId>,
 ) -> Result<Vec<(i64, ReceiverId, Latest)>> {
-    let found = sqlx::query(statements::LATEST).bind(json_list(units)?).bind(json_list(receivers)?);
-    let found = found.fetch_all(connection).await.doing("read the newest events")?;
+    let found = sqlx::query(statements::LATEST)
+        .bind(json_list(units)?)
+        .bind(json_list(receivers)?);
+    let found = found
+        .fetch_all(connection)
+        .await
+        .doing("read the newest events")?;
     found
         .iter()
         .map(|row| {
-            let newest = Latest { seq: rows::get(row, 2)?, success: rows::get(row, 3)? };
+            let newest = Latest {
+                seq: rows::get(row, 2)?,
+                success: rows::get(row, 3)?,
+            };
             Ok((rows::get(row, 0)?, rows::receiver_id(row, 1)?, newest))
         })
         .collect()
 }
 
 /// The text of a receiver's schema.
-pub(super) async fn schema(connection: &mut SqliteConnection, id: ReceiverId) -> Result<Option<String>> {
-    let row = sqlx::query(statements::RECEIVER_SCHEMA).bind(id.to_string()).fetch_optional(connection);
-    row.await.doing("read a schema")?.map(|row| row.try_get(0).doing("read a schema")).transpose()
+pub(super) async fn schema(
+    connection: &mut SqliteConnection,
+    id: ReceiverId,
+) -> Result<Option<String>> {
+    let row = sqlx::query(statements::RECEIVER_SCHEMA)
+        .bind(id.to_string())
+        .fetch_optional(connection);
+    row.await
+        .doing("read a schema")?
+        .map(|row| row.try_get(0).doing("read a schema"))
+        .transpose()
 }
 
-async fn exists(connection: &mut SqliteConnection, statement: &'static str, value: &str) -> Result<bool> {
-    Ok(sqlx::query(statement).bind(value).fetch_optional(connection).await.doing(DOING)?.is_some())
+async fn exists(
+    connection: &mut SqliteConnection,
+    statement: &'static str,
+    value: &str,
+) -> Result<bool> {
+    Ok(sqlx::query(statement)
+        .bind(value)
+        .fetch_optional(connection)
+        .await
+        .doing(DOING)?
+        .is_some())
 }

@@ -35,19 +35,29 @@ pub fn built_for() -> i64 {
 
 const CREATE_VERSION_TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_version (\
     version INTEGER PRIMARY KEY, name TEXT NOT NULL, readable_from INTEGER NOT NULL, applied_by TEXT NOT NULL)";
-const HAS_VERSION_TABLE: &str = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'schema_version'";
+const HAS_VERSION_TABLE: &str =
+    "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'schema_version'";
 const INSERT_VERSION: &str =
     "INSERT INTO schema_version (version, name, readable_from, applied_by) VALUES ($1, $2, $3, $4)";
 const INSERT_REGISTRY: &str = "INSERT OR IGNORE INTO registry (only_row, id) VALUES (1, $1)";
 
 /// The version that the database has, and the oldest that may use it; zeros for an empty one.
 pub(super) async fn version(connection: &mut SqliteConnection) -> Result<(i64, i64)> {
-    let row = sqlx::query(HAS_VERSION_TABLE).fetch_one(&mut *connection).await.doing("read the schema")?;
+    let row = sqlx::query(HAS_VERSION_TABLE)
+        .fetch_one(&mut *connection)
+        .await
+        .doing("read the schema")?;
     if row.try_get::<i64, _>(0).doing("read the schema")? == 0 {
         return Ok((0, 0));
     }
-    let row = sqlx::query(statements::COMPATIBILITY).fetch_one(connection).await.doing("read the schema version")?;
-    Ok((row.try_get(0).doing("read the schema version")?, row.try_get(1).doing("read the schema version")?))
+    let row = sqlx::query(statements::COMPATIBILITY)
+        .fetch_one(connection)
+        .await
+        .doing("read the schema version")?;
+    Ok((
+        row.try_get(0).doing("read the schema version")?,
+        row.try_get(1).doing("read the schema version")?,
+    ))
 }
 
 /// Refuses a database that is too new for this binary.
@@ -71,12 +81,21 @@ pub(super) async fn migrate(connection: &mut SqliteConnection, registry_id: &str
     check_readable(found, readable_from)?;
     let mut current = found;
     for migration in MIGRATIONS.iter().filter(|m| m.version > found) {
-        let mut transaction = connection.begin_with("BEGIN EXCLUSIVE").await.doing("lock the database to migrate it")?;
-        sqlx::query(CREATE_VERSION_TABLE).execute(&mut *transaction).await.doing("migrate")?;
+        let mut transaction = connection
+            .begin_with("BEGIN EXCLUSIVE")
+            .await
+            .doing("lock the database to migrate it")?;
+        sqlx::query(CREATE_VERSION_TABLE)
+            .execute(&mut *transaction)
+            .await
+            .doing("migrate")?;
         let (now, readable_from) = version(&mut transaction).await?;
         check_readable(now, readable_from)?;
         if now < migration.version {
-            sqlx::raw_sql(migration.sql).execute(&mut *transaction).await.doing("migrate")?;
+            sqlx::raw_sql(migration.sql)
+                .execute(&mut *transaction)
+                .await
+                .doing("migrate")?;
             sqlx::query(INSERT_VERSION)
                 .bind(migration.version)
                 .bind(migration.name)
@@ -86,11 +105,22 @@ pub(super) async fn migrate(connection: &mut SqliteConnection, registry_id: &str
                 .await
                 .doing("migrate")?;
             if migration.version == 1 {
-                sqlx::query(INSERT_REGISTRY).bind(registry_id).execute(&mut *transaction).await.doing("migrate")?;
+                sqlx::query(INSERT_REGISTRY)
+                    .bind(registry_id)
+                    .execute(&mut *transaction)
+                    .await
+                    .doing("migrate")?;
             }
-            tracing::info!(version = migration.version, name = migration.name, "migrated the database");
+            tracing::info!(
+                version = migration.version,
+                name = migration.name,
+                "migrated the database"
+            );
         }
-        transaction.commit().await.map_err(|error| errors::classify("commit a migration", error))?;
+        transaction
+            .commit()
+            .await
+            .map_err(|error| errors::classify("commit a migration", error))?;
         current = now.max(migration.version);
     }
     Ok(current)

@@ -22,9 +22,7 @@ use sqlx::{Connection, SqliteConnection, SqlitePool};
 use tokio::sync::Mutex;
 
 use self::errors::{Doing, classify};
-use super::{
-    AuditEntry, Bounds, Counters, Decided, Result, Store, StoreError, StoreInfo, Stream,
-};
+use super::{AuditEntry, Bounds, Counters, Decided, Result, Store, StoreError, StoreInfo, Stream};
 use crate::domain::command::{Action, Command};
 use crate::domain::decide::{Needs, decide};
 use crate::domain::event::Event;
@@ -64,12 +62,17 @@ const KNOWN_RECORDERS: usize = 10_000;
 impl SqliteStore {
     /// Refuses when the file was removed or replaced: what would be written to it would be lost.
     async fn check_present(&self) -> Result<()> {
-        let Some(identity) = self.identity else { return Ok(()) };
+        let Some(identity) = self.identity else {
+            return Ok(());
+        };
         if environment::identity(&self.path).await == Some(identity) {
             return Ok(());
         }
         Err(StoreError::unavailable(
-            format!("the file {} was removed or replaced while the server was running", self.path.display()),
+            format!(
+                "the file {} was removed or replaced while the server was running",
+                self.path.display()
+            ),
             "Put it back and restart the server.",
         ))
     }
@@ -80,10 +83,20 @@ impl SqliteStore {
         migrate::check_readable(version, readable_from)
     }
 
-    async fn write_transaction(&self, commands: &[Command], now: Timestamp) -> Result<Vec<Decided>> {
+    async fn write_transaction(
+        &self,
+        commands: &[Command],
+        now: Timestamp,
+    ) -> Result<Vec<Decided>> {
         let mut guard = self.writer.lock().await;
-        let Writing { connection, recorders } = &mut *guard;
-        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.doing("begin a write")?;
+        let Writing {
+            connection,
+            recorders,
+        } = &mut *guard;
+        let mut transaction = connection
+            .begin_with("BEGIN IMMEDIATE")
+            .await
+            .doing("begin a write")?;
         let begun = Instant::now();
         Self::check_version(&mut transaction).await?;
         let mut known = std::mem::take(recorders);
@@ -113,7 +126,11 @@ impl SqliteStore {
             Err(error) => {
                 drop(guard);
                 let error = classify("commit a write", error);
-                if self.is_written(commands, decided.len()).await? { Ok(decided) } else { Err(error) }
+                if self.is_written(commands, decided.len()).await? {
+                    Ok(decided)
+                } else {
+                    Err(error)
+                }
             }
         }
     }
@@ -159,7 +176,9 @@ impl Store for SqliteStore {
         let mut state = load::state(&mut transaction, &Needs::of([command])).await?;
         let (_, mut results) = decide(&mut state, std::slice::from_ref(command), now);
         transaction.rollback().await.doing("end a preview")?;
-        results.pop().ok_or_else(|| StoreError::inconsistent("event", "a command was left without an answer"))
+        results.pop().ok_or_else(|| {
+            StoreError::inconsistent("event", "a command was left without an answer")
+        })
     }
 
     async fn receivers(&self, ids: &[ReceiverId]) -> Result<Vec<Receiver>> {
@@ -170,7 +189,12 @@ impl Store for SqliteStore {
         load::schema(&mut *self.reader().await?, id).await
     }
 
-    async fn find_receivers(&self, filter: &DefinitionFilter, after: Position, limit: usize) -> Result<Page<Receiver>> {
+    async fn find_receivers(
+        &self,
+        filter: &DefinitionFilter,
+        after: Position,
+        limit: usize,
+    ) -> Result<Page<Receiver>> {
         read::find_receivers(&mut *self.reader().await?, filter, after, limit).await
     }
 
@@ -178,7 +202,12 @@ impl Store for SqliteStore {
         read::groups(&mut *self.reader().await?, ids).await
     }
 
-    async fn find_groups(&self, filter: &DefinitionFilter, after: Position, limit: usize) -> Result<Page<Group>> {
+    async fn find_groups(
+        &self,
+        filter: &DefinitionFilter,
+        after: Position,
+        limit: usize,
+    ) -> Result<Page<Group>> {
         read::find_groups(&mut *self.reader().await?, filter, after, limit).await
     }
 
@@ -201,7 +230,13 @@ impl Store for SqliteStore {
         read::payloads(&mut *self.reader().await?, seqs).await
     }
 
-    async fn stream(&self, stream: Stream, bounds: Bounds, order: Order, limit: usize) -> Result<Vec<i64>> {
+    async fn stream(
+        &self,
+        stream: Stream,
+        bounds: Bounds,
+        order: Order,
+        limit: usize,
+    ) -> Result<Vec<i64>> {
         read::stream(&mut *self.reader().await?, stream, bounds, order, limit).await
     }
 
@@ -229,7 +264,12 @@ impl Store for SqliteStore {
         read::units(&mut *self.reader().await?, ids).await
     }
 
-    async fn units_by_name(&self, name: Option<i64>, before: Position, limit: usize) -> Result<Vec<(i64, Unit)>> {
+    async fn units_by_name(
+        &self,
+        name: Option<i64>,
+        before: Position,
+        limit: usize,
+    ) -> Result<Vec<(i64, Unit)>> {
         read::units_by_name(&mut *self.reader().await?, name, before, limit).await
     }
 
@@ -241,11 +281,20 @@ impl Store for SqliteStore {
         read::unit_receivers(&mut *self.reader().await?, unit, limit).await
     }
 
-    async fn latest(&self, units: &[i64], receivers: &[ReceiverId]) -> Result<Vec<(i64, ReceiverId, Latest)>> {
+    async fn latest(
+        &self,
+        units: &[i64],
+        receivers: &[ReceiverId],
+    ) -> Result<Vec<(i64, ReceiverId, Latest)>> {
         load::latest(&mut *self.reader().await?, units, receivers.iter().copied()).await
     }
 
-    async fn latest_of(&self, receiver: ReceiverId, before: Position, limit: usize) -> Result<Vec<(i64, i64)>> {
+    async fn latest_of(
+        &self,
+        receiver: ReceiverId,
+        before: Position,
+        limit: usize,
+    ) -> Result<Vec<(i64, i64)>> {
         read::latest_of(&mut *self.reader().await?, receiver, before, limit).await
     }
 
@@ -268,7 +317,10 @@ impl Store for SqliteStore {
     async fn close(&self) {
         // The writer's connection ends with the process; a last checkpoint leaves a small log.
         let mut writing = self.writer.lock().await;
-        if let Err(error) = sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").execute(&mut writing.connection).await {
+        if let Err(error) = sqlx::query("PRAGMA wal_checkpoint(PASSIVE)")
+            .execute(&mut writing.connection)
+            .await
+        {
             tracing::debug!(%error, "no checkpoint at the end");
         }
         drop(writing);

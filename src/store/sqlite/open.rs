@@ -52,7 +52,12 @@ pub struct SqliteOptions {
 impl SqliteOptions {
     /// A file with the default settings.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), durability: Durability::Full, journal: Journal::Auto, throw_away: false }
+        Self {
+            path: path.into(),
+            durability: Durability::Full,
+            journal: Journal::Auto,
+            throw_away: false,
+        }
     }
 
     fn connect(&self) -> SqliteConnectOptions {
@@ -80,7 +85,10 @@ const fn statements_kept() -> usize {
 /// Opens the file and brings it up to this binary's schema.
 pub async fn open(options: &SqliteOptions, ids: &dyn IdSource) -> Result<SqliteStore> {
     let path = &options.path;
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+    if let Some(folder) = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+    {
         tokio::fs::create_dir_all(folder).await.map_err(|error| {
             StoreError::unavailable(
                 format!("the folder {} cannot be made: {error}", folder.display()),
@@ -107,8 +115,14 @@ pub async fn open(options: &SqliteOptions, ids: &dyn IdSource) -> Result<SqliteS
         ));
     }
     migrate::check_readable(version, readable_from)?;
-    let registry = sqlx::query(statements::REGISTRY).fetch_one(&mut connection).await.doing("read the registry")?;
-    let engine = sqlx::query("SELECT sqlite_version()").fetch_one(&mut connection).await.doing("read the version")?;
+    let registry = sqlx::query(statements::REGISTRY)
+        .fetch_one(&mut connection)
+        .await
+        .doing("read the registry")?;
+    let engine = sqlx::query("SELECT sqlite_version()")
+        .fetch_one(&mut connection)
+        .await
+        .doing("read the version")?;
     let mut warnings = Vec::new();
     if let Some(kind) = &place.remote {
         warnings.push(format!(
@@ -117,7 +131,10 @@ pub async fn open(options: &SqliteOptions, ids: &dyn IdSource) -> Result<SqliteS
         ));
     }
     if options.durability == Durability::Normal {
-        warnings.push("With --sqlite-synchronous normal a power cut may take the last acknowledged events.".to_owned());
+        warnings.push(
+            "With --sqlite-synchronous normal a power cut may take the last acknowledged events."
+                .to_owned(),
+        );
     }
     let readers = SqlitePoolOptions::new()
         .max_connections(limits::SQLITE_READERS)
@@ -142,7 +159,10 @@ pub async fn open(options: &SqliteOptions, ids: &dyn IdSource) -> Result<SqliteS
         },
         path: path.clone(),
         identity: environment::identity(path).await,
-        writer: Mutex::new(Writing { connection, recorders: apply::Recorders::new() }),
+        writer: Mutex::new(Writing {
+            connection,
+            recorders: apply::Recorders::new(),
+        }),
         readers,
     })
 }
@@ -155,7 +175,10 @@ async fn connect(options: &SqliteOptions, path: &Path) -> Result<SqliteConnectio
         .await
         .doing("open the database")
         .map_err(|error| match error {
-            StoreError::Unavailable { why, hint } => StoreError::Unavailable { why: format!("{why} ({})", path.display()), hint },
+            StoreError::Unavailable { why, hint } => StoreError::Unavailable {
+                why: format!("{why} ({})", path.display()),
+                hint,
+            },
             StoreError::Statement { source, .. } => StoreError::unavailable(
                 format!("the file {} cannot be opened: {source}", path.display()),
                 "Check the path and its permissions, or use another one with --db.",
@@ -174,8 +197,15 @@ async fn writable(path: &Path) -> bool {
 
 /// Sets the journal; a file that is in use keeps the one that it has.
 async fn set_journal(connection: &mut SqliteConnection, wal: bool) -> Result<()> {
-    let statement = if wal { "PRAGMA journal_mode = WAL" } else { "PRAGMA journal_mode = DELETE" };
-    let row = sqlx::query(statement).fetch_one(&mut *connection).await.doing("set the journal")?;
+    let statement = if wal {
+        "PRAGMA journal_mode = WAL"
+    } else {
+        "PRAGMA journal_mode = DELETE"
+    };
+    let row = sqlx::query(statement)
+        .fetch_one(&mut *connection)
+        .await
+        .doing("set the journal")?;
     let mode: String = rows::get(&row, 0)?;
     if mode.eq_ignore_ascii_case("wal") == wal {
         return Ok(());
@@ -198,7 +228,10 @@ pub async fn inspect(options: &SqliteOptions) -> Result<i64> {
 
 impl SqliteStore {
     /// Opens as a shared trait object.
-    pub async fn open_shared(options: &SqliteOptions, ids: &dyn IdSource) -> Result<Arc<dyn crate::store::Store>> {
+    pub async fn open_shared(
+        options: &SqliteOptions,
+        ids: &dyn IdSource,
+    ) -> Result<Arc<dyn crate::store::Store>> {
         Ok(Arc::new(open(options, ids).await?))
     }
 }

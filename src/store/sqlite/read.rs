@@ -27,14 +27,34 @@ fn before(position: Position) -> i64 {
     position.unwrap_or(i64::MAX)
 }
 
-pub(super) async fn receivers(connection: &mut SqliteConnection, ids: &[ReceiverId]) -> Result<Vec<Receiver>> {
-    let found = sqlx::query(statements::RECEIVERS).bind(json_list(ids)?).fetch_all(connection).await;
-    found.doing("read receivers")?.iter().map(|row| Ok(rows::receiver(row)?.1)).collect()
+pub(super) async fn receivers(
+    connection: &mut SqliteConnection,
+    ids: &[ReceiverId],
+) -> Result<Vec<Receiver>> {
+    let found = sqlx::query(statements::RECEIVERS)
+        .bind(json_list(ids)?)
+        .fetch_all(connection)
+        .await;
+    found
+        .doing("read receivers")?
+        .iter()
+        .map(|row| Ok(rows::receiver(row)?.1))
+        .collect()
 }
 
-pub(super) async fn groups(connection: &mut SqliteConnection, ids: &[GroupId]) -> Result<Vec<Group>> {
-    let found = sqlx::query(statements::GROUPS).bind(json_list(ids)?).fetch_all(connection).await;
-    found.doing("read groups")?.iter().map(|row| Ok(rows::group(row)?.1)).collect()
+pub(super) async fn groups(
+    connection: &mut SqliteConnection,
+    ids: &[GroupId],
+) -> Result<Vec<Group>> {
+    let found = sqlx::query(statements::GROUPS)
+        .bind(json_list(ids)?)
+        .fetch_all(connection)
+        .await;
+    found
+        .doing("read groups")?
+        .iter()
+        .map(|row| Ok(rows::group(row)?.1))
+        .collect()
 }
 
 pub(super) async fn groups_of(
@@ -42,8 +62,16 @@ pub(super) async fn groups_of(
     receivers: &[ReceiverId],
     limit: usize,
 ) -> Result<Vec<Group>> {
-    let query = sqlx::query(statements::GROUPS_OF).bind(json_list(receivers)?).bind(bound(limit));
-    query.fetch_all(connection).await.doing("read groups")?.iter().map(|row| Ok(rows::group(row)?.1)).collect()
+    let query = sqlx::query(statements::GROUPS_OF)
+        .bind(json_list(receivers)?)
+        .bind(bound(limit));
+    query
+        .fetch_all(connection)
+        .await
+        .doing("read groups")?
+        .iter()
+        .map(|row| Ok(rows::group(row)?.1))
+        .collect()
 }
 
 /// The one exact value of a filter field, if that is what it says.
@@ -70,7 +98,15 @@ pub(super) async fn find_receivers(
             && any_fits(&filter.types, &receiver.kind)
             && any_fits(&filter.version, &receiver.version)
     };
-    scan(connection, (statement, value), after, limit, rows::receiver, fits).await
+    scan(
+        connection,
+        (statement, value),
+        after,
+        limit,
+        rows::receiver,
+        fits,
+    )
+    .await
 }
 
 pub(super) async fn find_groups(
@@ -89,10 +125,22 @@ pub(super) async fn find_groups(
         any_fits(&filter.name, &group.name)
             && any_fits(&filter.types, &group.kind)
             && any_fits(&filter.version, &group.version)
-            && filter.receiver.is_none_or(|id| group.event_receiver_ids.contains(&id))
-            && filter.enabled.is_none_or(|enabled| group.enabled == enabled)
+            && filter
+                .receiver
+                .is_none_or(|id| group.event_receiver_ids.contains(&id))
+            && filter
+                .enabled
+                .is_none_or(|enabled| group.enabled == enabled)
     };
-    scan(connection, (statement, value), after, limit, rows::group, fits).await
+    scan(
+        connection,
+        (statement, value),
+        after,
+        limit,
+        rows::group,
+        fits,
+    )
+    .await
 }
 
 /// Reads on until `limit` rows fit or [`limits::SCAN_ROWS`] were looked at.
@@ -105,15 +153,24 @@ async fn scan<T>(
     fits: impl Fn(&T) -> bool,
 ) -> Result<Page<T>> {
     const CHUNK: usize = 200;
-    let mut page = Page { rows: Vec::new(), next: after, scanned: 0 };
+    let mut page = Page {
+        rows: Vec::new(),
+        next: after,
+        scanned: 0,
+    };
     loop {
         let take = CHUNK.max(limit + 1);
-        let query = sqlx::query(statement).bind(before(page.next)).bind(bound(take));
+        let query = sqlx::query(statement)
+            .bind(before(page.next))
+            .bind(bound(take));
         let query = match &value {
             Some(value) => query.bind(value.clone()),
             None => query,
         };
-        let found = query.fetch_all(&mut *connection).await.doing("read a list")?;
+        let found = query
+            .fetch_all(&mut *connection)
+            .await
+            .doing("read a list")?;
         let ended = found.len() < take;
         for row in &found {
             let (position, record) = read(row)?;
@@ -136,20 +193,44 @@ async fn scan<T>(
     }
 }
 
-pub(super) async fn event_seqs(connection: &mut SqliteConnection, ids: &[EventId]) -> Result<Vec<i64>> {
-    let found = sqlx::query(statements::EVENT_SEQS).bind(json_list(ids)?).fetch_all(connection).await;
-    found.doing("find events")?.iter().map(|row| rows::get(row, 0)).collect()
+pub(super) async fn event_seqs(
+    connection: &mut SqliteConnection,
+    ids: &[EventId],
+) -> Result<Vec<i64>> {
+    let found = sqlx::query(statements::EVENT_SEQS)
+        .bind(json_list(ids)?)
+        .fetch_all(connection)
+        .await;
+    found
+        .doing("find events")?
+        .iter()
+        .map(|row| rows::get(row, 0))
+        .collect()
 }
 
 pub(super) async fn events(connection: &mut SqliteConnection, seqs: &[i64]) -> Result<Vec<Event>> {
-    let found = sqlx::query(statements::EVENTS).bind(json_list(seqs)?).fetch_all(connection).await;
-    let events: Result<Vec<Event>> = found.doing("read events")?.iter().map(rows::event).collect();
+    let found = sqlx::query(statements::EVENTS)
+        .bind(json_list(seqs)?)
+        .fetch_all(connection)
+        .await;
+    let events: Result<Vec<Event>> = found
+        .doing("read events")?
+        .iter()
+        .map(rows::event)
+        .collect();
     Ok(in_order(seqs, events?, |event| event.seq))
 }
 
-pub(super) async fn payloads(connection: &mut SqliteConnection, seqs: &[i64]) -> Result<Vec<(i64, String)>> {
-    let found = sqlx::query(statements::PAYLOADS).bind(json_list(seqs)?).fetch_all(connection).await;
-    let payloads: Result<Vec<(i64, String)>> = found.doing("read payloads")?.iter().map(payload).collect();
+pub(super) async fn payloads(
+    connection: &mut SqliteConnection,
+    seqs: &[i64],
+) -> Result<Vec<(i64, String)>> {
+    let found = sqlx::query(statements::PAYLOADS)
+        .bind(json_list(seqs)?)
+        .fetch_all(connection)
+        .await;
+    let payloads: Result<Vec<(i64, String)>> =
+        found.doing("read payloads")?.iter().map(payload).collect();
     Ok(in_order(seqs, payloads?, |(seq, _)| *seq))
 }
 
@@ -159,13 +240,18 @@ fn payload(row: &SqliteRow) -> Result<(i64, String)> {
         return Ok((seq, text));
     }
     let deflated: Option<&[u8]> = rows::get(row, 2)?;
-    let deflated = deflated.ok_or_else(|| StoreError::inconsistent("payload", format!("event {seq} has none")))?;
+    let deflated = deflated
+        .ok_or_else(|| StoreError::inconsistent("payload", format!("event {seq} has none")))?;
     Ok((seq, rows::inflate(deflated)?))
 }
 
 /// `found` in the order of `wanted`.
 fn in_order<T>(wanted: &[i64], mut found: Vec<T>, seq: impl Fn(&T) -> i64) -> Vec<T> {
-    let place: std::collections::HashMap<i64, usize> = wanted.iter().enumerate().map(|(i, seq)| (*seq, i)).collect();
+    let place: std::collections::HashMap<i64, usize> = wanted
+        .iter()
+        .enumerate()
+        .map(|(i, seq)| (*seq, i))
+        .collect();
     found.sort_by_key(|record| place.get(&seq(record)).copied());
     found
 }
@@ -190,14 +276,23 @@ pub(super) async fn stream(
         (Stream::Receiver(..), false) => statements::STREAM_RECEIVER,
         (Stream::Receiver(..), true) => statements::STREAM_RECEIVER_UP,
     };
-    let query = sqlx::query(statement).bind(bounds.after).bind(bounds.before).bind(bound(limit));
+    let query = sqlx::query(statement)
+        .bind(bounds.after)
+        .bind(bounds.before)
+        .bind(bound(limit));
     let query = match stream {
         Stream::All | Stream::Failed => query,
         Stream::Unit(id) => query.bind(id),
         Stream::Name(id, success) => query.bind(id).bind(success),
         Stream::Receiver(id, success) => query.bind(id.to_string()).bind(success),
     };
-    query.fetch_all(connection).await.doing("search events")?.iter().map(|row| rows::get(row, 0)).collect()
+    query
+        .fetch_all(connection)
+        .await
+        .doing("search events")?
+        .iter()
+        .map(|row| rows::get(row, 0))
+        .collect()
 }
 
 pub(super) async fn stream_count(connection: &mut SqliteConnection, stream: Stream) -> Result<u64> {
@@ -208,25 +303,41 @@ pub(super) async fn stream_count(connection: &mut SqliteConnection, stream: Stre
     match stream {
         Stream::All | Stream::Failed => {
             let counters = counters(connection).await?;
-            Ok(if stream == Stream::All { counters.succeeded + counters.failed } else { counters.failed })
+            Ok(if stream == Stream::All {
+                counters.succeeded + counters.failed
+            } else {
+                counters.failed
+            })
         }
         Stream::Unit(id) => {
-            let row = sqlx::query(statements::UNIT_COUNT).bind(id).fetch_optional(connection).await;
+            let row = sqlx::query(statements::UNIT_COUNT)
+                .bind(id)
+                .fetch_optional(connection)
+                .await;
             pick(true, row.doing("count events")?)
         }
         Stream::Name(id, success) => {
-            let row = sqlx::query(statements::NAME_COUNTS).bind(id).fetch_optional(connection).await;
+            let row = sqlx::query(statements::NAME_COUNTS)
+                .bind(id)
+                .fetch_optional(connection)
+                .await;
             pick(success, row.doing("count events")?)
         }
         Stream::Receiver(id, success) => {
-            let row = sqlx::query(statements::RECEIVER_COUNTS).bind(id.to_string()).fetch_optional(connection).await;
+            let row = sqlx::query(statements::RECEIVER_COUNTS)
+                .bind(id.to_string())
+                .fetch_optional(connection)
+                .await;
             pick(success, row.doing("count events")?)
         }
     }
 }
 
 pub(super) async fn seq_at(connection: &mut SqliteConnection, at: Timestamp) -> Result<i64> {
-    let row = sqlx::query(statements::SEQ_AT).bind(at.as_micros()).fetch_optional(&mut *connection).await;
+    let row = sqlx::query(statements::SEQ_AT)
+        .bind(at.as_micros())
+        .fetch_optional(&mut *connection)
+        .await;
     match row.doing("find a time")? {
         Some(row) => rows::get(&row, 0),
         None => Ok(counters(connection).await?.last_event_seq + 1),
@@ -239,22 +350,46 @@ pub(super) async fn names(
     limit: usize,
 ) -> Result<Vec<(i64, String)>> {
     let found = match name.range() {
-        (from, Some(to)) => sqlx::query(statements::NAMES_BETWEEN).bind(from).bind(bound(limit)).bind(to),
-        (from, None) => sqlx::query(statements::NAMES_FROM).bind(from).bind(bound(limit)),
+        (from, Some(to)) => sqlx::query(statements::NAMES_BETWEEN)
+            .bind(from)
+            .bind(bound(limit))
+            .bind(to),
+        (from, None) => sqlx::query(statements::NAMES_FROM)
+            .bind(from)
+            .bind(bound(limit)),
     };
     let found = found.fetch_all(connection).await.doing("search names")?;
-    found.iter().map(|row| Ok((rows::get(row, 0)?, rows::get(row, 1)?))).collect()
+    found
+        .iter()
+        .map(|row| Ok((rows::get(row, 0)?, rows::get(row, 1)?)))
+        .collect()
 }
 
-pub(super) async fn newest_names(connection: &mut SqliteConnection, limit: usize) -> Result<Vec<String>> {
-    let found = sqlx::query(statements::NEWEST_NAMES).bind(bound(limit)).fetch_all(connection).await;
-    found.doing("read names")?.iter().map(|row| rows::get(row, 0)).collect()
+pub(super) async fn newest_names(
+    connection: &mut SqliteConnection,
+    limit: usize,
+) -> Result<Vec<String>> {
+    let found = sqlx::query(statements::NEWEST_NAMES)
+        .bind(bound(limit))
+        .fetch_all(connection)
+        .await;
+    found
+        .doing("read names")?
+        .iter()
+        .map(|row| rows::get(row, 0))
+        .collect()
 }
 
-pub(super) async fn unit_ids(connection: &mut SqliteConnection, keys: &[UnitKey]) -> Result<Vec<(UnitKey, i64)>> {
+pub(super) async fn unit_ids(
+    connection: &mut SqliteConnection,
+    keys: &[UnitKey],
+) -> Result<Vec<(UnitKey, i64)>> {
     let mut found = Vec::with_capacity(keys.len());
     for key in keys {
-        let row = sqlx::query(statements::UNIT_IDS).bind(key.to_vec()).fetch_optional(&mut *connection).await;
+        let row = sqlx::query(statements::UNIT_IDS)
+            .bind(key.to_vec())
+            .fetch_optional(&mut *connection)
+            .await;
         if let Some(row) = row.doing("find a unit")? {
             found.push((*key, rows::get(&row, 1)?));
         }
@@ -263,11 +398,20 @@ pub(super) async fn unit_ids(connection: &mut SqliteConnection, keys: &[UnitKey]
 }
 
 fn unit_rows(found: &[SqliteRow]) -> Result<Vec<(i64, Unit)>> {
-    found.iter().map(|row| Ok((rows::get(row, 0)?, rows::unit(row, 1)?))).collect()
+    found
+        .iter()
+        .map(|row| Ok((rows::get(row, 0)?, rows::unit(row, 1)?)))
+        .collect()
 }
 
-pub(super) async fn units(connection: &mut SqliteConnection, ids: &[i64]) -> Result<Vec<(i64, Unit)>> {
-    let found = sqlx::query(statements::UNITS).bind(json_list(ids)?).fetch_all(connection).await;
+pub(super) async fn units(
+    connection: &mut SqliteConnection,
+    ids: &[i64],
+) -> Result<Vec<(i64, Unit)>> {
+    let found = sqlx::query(statements::UNITS)
+        .bind(json_list(ids)?)
+        .fetch_all(connection)
+        .await;
     unit_rows(&found.doing("read units")?)
 }
 
@@ -277,8 +421,14 @@ pub(super) async fn units_by_name(
     position: Position,
     limit: usize,
 ) -> Result<Vec<(i64, Unit)>> {
-    let statement = if name.is_some() { statements::UNITS_OF_NAME } else { statements::UNITS_NEWEST };
-    let query = sqlx::query(statement).bind(before(position)).bind(bound(limit));
+    let statement = if name.is_some() {
+        statements::UNITS_OF_NAME
+    } else {
+        statements::UNITS_NEWEST
+    };
+    let query = sqlx::query(statement)
+        .bind(before(position))
+        .bind(bound(limit));
     let query = match name {
         Some(id) => query.bind(id),
         None => query,
@@ -292,8 +442,17 @@ pub(super) async fn units_by_version(
     version: &str,
     limit: usize,
 ) -> Result<Vec<i64>> {
-    let query = sqlx::query(statements::UNITS_OF_VERSION).bind(name).bind(version.to_owned()).bind(bound(limit));
-    query.fetch_all(connection).await.doing("read units")?.iter().map(|row| rows::get(row, 0)).collect()
+    let query = sqlx::query(statements::UNITS_OF_VERSION)
+        .bind(name)
+        .bind(version.to_owned())
+        .bind(bound(limit));
+    query
+        .fetch_all(connection)
+        .await
+        .doing("read units")?
+        .iter()
+        .map(|row| rows::get(row, 0))
+        .collect()
 }
 
 pub(super) async fn unit_receivers(
@@ -301,8 +460,16 @@ pub(super) async fn unit_receivers(
     unit: i64,
     limit: usize,
 ) -> Result<Vec<ReceiverId>> {
-    let found = sqlx::query(statements::UNIT_RECEIVERS).bind(unit).bind(bound(limit)).fetch_all(connection).await;
-    found.doing("read the newest events")?.iter().map(|row| rows::receiver_id(row, 0)).collect()
+    let found = sqlx::query(statements::UNIT_RECEIVERS)
+        .bind(unit)
+        .bind(bound(limit))
+        .fetch_all(connection)
+        .await;
+    found
+        .doing("read the newest events")?
+        .iter()
+        .map(|row| rows::receiver_id(row, 0))
+        .collect()
 }
 
 pub(super) async fn latest_of(
@@ -311,9 +478,18 @@ pub(super) async fn latest_of(
     position: Position,
     limit: usize,
 ) -> Result<Vec<(i64, i64)>> {
-    let query = sqlx::query(statements::LATEST_OF).bind(receiver.to_string()).bind(before(position)).bind(bound(limit));
-    let found = query.fetch_all(connection).await.doing("read the newest events")?;
-    found.iter().map(|row| Ok((rows::get(row, 0)?, rows::get(row, 1)?))).collect()
+    let query = sqlx::query(statements::LATEST_OF)
+        .bind(receiver.to_string())
+        .bind(before(position))
+        .bind(bound(limit));
+    let found = query
+        .fetch_all(connection)
+        .await
+        .doing("read the newest events")?;
+    found
+        .iter()
+        .map(|row| Ok((rows::get(row, 0)?, rows::get(row, 1)?)))
+        .collect()
 }
 
 pub(super) async fn audit(
@@ -321,7 +497,11 @@ pub(super) async fn audit(
     position: Position,
     limit: usize,
 ) -> Result<Vec<AuditEntry>> {
-    let found = sqlx::query(statements::AUDIT).bind(before(position)).bind(bound(limit)).fetch_all(connection).await;
+    let found = sqlx::query(statements::AUDIT)
+        .bind(before(position))
+        .bind(bound(limit))
+        .fetch_all(connection)
+        .await;
     let entry = |row: &SqliteRow| {
         Ok(AuditEntry {
             seq: rows::get(row, 0)?,
@@ -335,11 +515,18 @@ pub(super) async fn audit(
             },
         })
     };
-    found.doing("read the audit trail")?.iter().map(entry).collect()
+    found
+        .doing("read the audit trail")?
+        .iter()
+        .map(entry)
+        .collect()
 }
 
 pub(super) async fn counters(connection: &mut SqliteConnection) -> Result<Counters> {
-    let row = sqlx::query(statements::REGISTRY).fetch_one(&mut *connection).await.doing("read the counters")?;
+    let row = sqlx::query(statements::REGISTRY)
+        .fetch_one(&mut *connection)
+        .await
+        .doing("read the counters")?;
     let last_event_seq: i64 = rows::get(&row, 1)?;
     let mut counters = Counters {
         succeeded: rows::count(&row, 6)?,
@@ -353,9 +540,18 @@ pub(super) async fn counters(connection: &mut SqliteConnection) -> Result<Counte
         last_event_at: None,
     };
     if last_event_seq > 0 {
-        for (seq, at) in [(1, &mut counters.first_event_at), (last_event_seq, &mut counters.last_event_at)] {
-            let row = sqlx::query(statements::EVENT_TIME).bind(seq).fetch_optional(&mut *connection).await;
-            *at = row.doing("read the counters")?.map(|row| rows::time(&row, 0)).transpose()?;
+        for (seq, at) in [
+            (1, &mut counters.first_event_at),
+            (last_event_seq, &mut counters.last_event_at),
+        ] {
+            let row = sqlx::query(statements::EVENT_TIME)
+                .bind(seq)
+                .fetch_optional(&mut *connection)
+                .await;
+            *at = row
+                .doing("read the counters")?
+                .map(|row| rows::time(&row, 0))
+                .transpose()?;
         }
     }
     Ok(counters)
@@ -364,7 +560,11 @@ pub(super) async fn counters(connection: &mut SqliteConnection) -> Result<Counte
 pub(super) async fn check(connection: &mut SqliteConnection) -> Result<Vec<String>> {
     let mut findings = Vec::new();
     for statement in ["PRAGMA quick_check(20)", "PRAGMA foreign_key_check"] {
-        for row in &sqlx::query(statement).fetch_all(&mut *connection).await.doing("check the file")? {
+        for row in &sqlx::query(statement)
+            .fetch_all(&mut *connection)
+            .await
+            .doing("check the file")?
+        {
             let text: String = rows::get(row, 0)?;
             if text != "ok" {
                 findings.push(format!("{statement}: {text}"));

@@ -40,7 +40,8 @@ macro_rules! id_reader {
     ($name:ident, $id:ty, $table:literal) => {
         pub(super) fn $name(row: &SqliteRow, index: usize) -> Result<$id> {
             let text: &str = get(row, index)?;
-            text.parse().map_err(|error| StoreError::inconsistent($table, error))
+            text.parse()
+                .map_err(|error| StoreError::inconsistent($table, error))
         }
     };
 }
@@ -69,7 +70,8 @@ pub(super) fn receiver(row: &SqliteRow) -> Result<(i64, Receiver)> {
 pub(super) fn group(row: &SqliteRow) -> Result<(i64, Group)> {
     let members: Vec<String> = serde_json::from_str(get::<&str>(row, 10)?)
         .map_err(|error| StoreError::inconsistent("group_member", error))?;
-    let members: std::result::Result<Vec<ReceiverId>, _> = members.iter().map(|id| id.parse()).collect();
+    let members: std::result::Result<Vec<ReceiverId>, _> =
+        members.iter().map(|id| id.parse()).collect();
     let group = Group {
         id: group_id(row, 1)?,
         name: get(row, 2)?,
@@ -80,7 +82,8 @@ pub(super) fn group(row: &SqliteRow) -> Result<(i64, Group)> {
         created_at: time(row, 7)?,
         updated_at: time(row, 8)?,
         active_from_seq: get(row, 9)?,
-        event_receiver_ids: members.map_err(|error| StoreError::inconsistent("group_member", error))?,
+        event_receiver_ids: members
+            .map_err(|error| StoreError::inconsistent("group_member", error))?,
     };
     Ok((get(row, 0)?, group))
 }
@@ -101,7 +104,8 @@ pub(super) fn recorder(row: &SqliteRow, index: usize) -> Result<Recorder> {
     let kind: &str = get(row, index + 1)?;
     Ok(Recorder {
         principal: get(row, index)?,
-        kind: PrincipalKind::parse(kind).ok_or_else(|| StoreError::inconsistent("recorder", format!("kind {kind}")))?,
+        kind: PrincipalKind::parse(kind)
+            .ok_or_else(|| StoreError::inconsistent("recorder", format!("kind {kind}")))?,
         surface: get(row, index + 2)?,
         client: get(row, index + 3)?,
     })
@@ -117,7 +121,9 @@ pub(super) fn event(row: &SqliteRow) -> Result<Event> {
         success: get(row, 8)?,
         receiver_id: receiver_id(row, 9)?,
         created_at: time(row, 10)?,
-        payload_digest: digest.try_into().map_err(|_| StoreError::inconsistent("event", "digest"))?,
+        payload_digest: digest
+            .try_into()
+            .map_err(|_| StoreError::inconsistent("event", "digest"))?,
         payload_size: get(row, 12)?,
         recorded_by: Arc::new(recorder(row, 13)?),
     })
@@ -128,7 +134,10 @@ pub(super) fn deflate(text: &str) -> Result<Option<Vec<u8>>> {
     if text.len() <= limits::INLINE_PAYLOAD_BYTES {
         return Ok(None);
     }
-    let failed = |error| StoreError::Statement { what: "compress a payload".to_owned(), source: Box::new(error) };
+    let failed = |error| StoreError::Statement {
+        what: "compress a payload".to_owned(),
+        source: Box::new(error),
+    };
     let mut encoder = DeflateEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(text.as_bytes()).map_err(failed)?;
     encoder.finish().map(Some).map_err(failed)

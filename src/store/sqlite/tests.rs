@@ -9,8 +9,15 @@ use crate::domain::id::CountingIds;
 
 async fn store() -> (tempfile::TempDir, SqliteStore) {
     let folder = tempfile::tempdir().unwrap();
-    let ids = Arc::new(CountingIds::new(Timestamp::from_micros(1_795_000_000_000_000)));
-    let store = open(&SqliteOptions::new(folder.path().join("epr.db")), ids.as_ref()).await.unwrap();
+    let ids = Arc::new(CountingIds::new(Timestamp::from_micros(
+        1_795_000_000_000_000,
+    )));
+    let store = open(
+        &SqliteOptions::new(folder.path().join("epr.db")),
+        ids.as_ref(),
+    )
+    .await
+    .unwrap();
     (folder, store)
 }
 
@@ -38,7 +45,9 @@ async fn every_statement_is_valid_and_none_scans_a_table() {
                 && !step.starts_with("SCAN registry")
                 && !step.starts_with("SCAN schema_version");
             // Walking an index or the table in order to a LIMIT is what a newest-first list is.
-            let walks = sql.contains("LIMIT") && sql.contains("ORDER BY") && !steps.iter().any(|s| s.contains("TEMP B-TREE FOR ORDER BY"));
+            let walks = sql.contains("LIMIT")
+                && sql.contains("ORDER BY")
+                && !steps.iter().any(|s| s.contains("TEMP B-TREE FOR ORDER BY"));
             assert!(!scans_rows || walks, "{name}: {steps:#?}");
         }
         if sql.contains("LIMIT") && !matches!(*name, "GROUPS_OF" | "FIND_GROUPS_BY_MEMBER") {

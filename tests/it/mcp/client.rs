@@ -21,7 +21,11 @@ pub(crate) struct Setup {
 
 impl Setup {
     pub(crate) fn new(db: &Path) -> Self {
-        Self { db: db.to_owned(), args: Vec::new(), env: Vec::new() }
+        Self {
+            db: db.to_owned(),
+            args: Vec::new(),
+            env: Vec::new(),
+        }
     }
 
     pub(crate) fn arg(mut self, arg: &str) -> Self {
@@ -36,7 +40,11 @@ impl Setup {
 
     pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_epr-mcp"));
-        command.arg("stdio").args(&self.args).env("EPR_DB", &self.db).env("EPR_PRINCIPAL", "ada");
+        command
+            .arg("stdio")
+            .args(&self.args)
+            .env("EPR_DB", &self.db)
+            .env("EPR_PRINCIPAL", "ada");
         for name in ["EPR_URL", "EPR_BROKERS", "EPR_CONFIG", "EPR_LOG"] {
             command.env_remove(name);
         }
@@ -53,6 +61,8 @@ pub(crate) struct Server {
     stderr: Option<JoinHandle<String>>,
     next_id: u64,
     modern: bool,
+    /// Answers that came before they were asked for: calls run side by side.
+    early: Vec<Value>,
 }
 
 impl Server {
@@ -82,7 +92,15 @@ impl Server {
             text
         });
         let stdin = child.stdin.take();
-        Self { child, stdin, lines, stderr: Some(stderr), next_id: 0, modern: false }
+        Self {
+            child,
+            stdin,
+            lines,
+            stderr: Some(stderr),
+            next_id: 0,
+            modern: false,
+            early: Vec::new(),
+        }
     }
 
     /// Starts a server and shakes hands as clients of 2025-11-25 do.
@@ -92,7 +110,9 @@ impl Server {
             "protocolVersion": "2025-11-25", "capabilities": {},
             "clientInfo": {"name": "test-client", "version": "1"}
         });
-        server.request("initialize", params).expect("the server answers initialize");
+        server
+            .request("initialize", params)
+            .expect("the server answers initialize");
         server.send(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"}));
         server
     }
@@ -136,24 +156,34 @@ impl Server {
     /// The next line on stdout, which has to be one JSON object.
     pub(crate) fn read(&mut self) -> Value {
         match self.lines.recv_timeout(PATIENCE) {
-            Ok(line) => serde_json::from_str(&line).unwrap_or_else(|e| panic!("stdout carries {line:?}: {e}")),
+            Ok(line) => serde_json::from_str(&line)
+                .unwrap_or_else(|e| panic!("stdout carries {line:?}: {e}")),
             Err(RecvTimeoutError::Timeout) => panic!("the server does not answer"),
-            Err(RecvTimeoutError::Disconnected) => panic!("the server ended: {}", self.stderr_text()),
+            Err(RecvTimeoutError::Disconnected) => {
+                panic!("the server ended: {}", self.stderr_text())
+            }
         }
     }
 
     /// Whether the server says nothing for `span`.
     pub(crate) fn is_silent_for(&mut self, span: Duration) -> bool {
-        matches!(self.lines.recv_timeout(span), Err(RecvTimeoutError::Timeout))
+        matches!(
+            self.lines.recv_timeout(span),
+            Err(RecvTimeoutError::Timeout)
+        )
     }
 
     /// The answer to a request.
     pub(crate) fn answer(&mut self, id: u64) -> Value {
+        if let Some(at) = self.early.iter().position(|message| message["id"] == id) {
+            return self.early.swap_remove(at);
+        }
         loop {
             let message = self.read();
             if message["id"] == id {
                 return message;
             }
+            self.early.push(message);
         }
     }
 
@@ -161,7 +191,11 @@ impl Server {
     pub(crate) fn request(&mut self, method: &str, params: Value) -> Result<Value, Value> {
         let id = self.begin(method, params);
         let mut message = self.answer(id);
-        if message.get("error").is_some() { Err(message["error"].take()) } else { Ok(message["result"].take()) }
+        if message.get("error").is_some() {
+            Err(message["error"].take())
+        } else {
+            Ok(message["result"].take())
+        }
     }
 
     /// Calls a tool and gives its whole result.
@@ -182,22 +216,33 @@ impl Server {
         let result = self.call_raw(tool, arguments);
         let text = text_of(&result);
         assert_ne!(result["isError"], true, "{tool}: {text}");
-        let from_text: Value = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{tool}: {e} in {text}"));
-        assert_eq!(from_text, result["structuredContent"], "{tool}: content and structuredContent differ");
-        from_text
+        let from_text: Value =
+            serde_json::from_str(&text).unwrap_or_else(|e| panic!("{tool}: {e} in {text}"));
+        assert_eq!(
+            from_text, result["structuredContent"],
+            "{tool}: content and structuredContent differ"
+        );
+        flat(from_text)
     }
 
     /// Calls a tool that has to refuse, and gives what it says.
     pub(crate) fn refusal(&mut self, tool: &str, arguments: Value) -> String {
         let result = self.call_raw(tool, arguments.clone());
         let text = text_of(&result);
-        assert_eq!(result["isError"], true, "{tool} {arguments} was not refused: {text}");
+        assert_eq!(
+            result["isError"], true,
+            "{tool} {arguments} was not refused: {text}"
+        );
         text
     }
 
+    /// Calls a tool that creates something, and gives the id.
     pub(crate) fn id_of(&mut self, tool: &str, arguments: Value) -> String {
         let record = self.record(tool, arguments);
-        record["id"].as_str().unwrap_or_else(|| panic!("no id in {record}")).to_owned()
+        record["id"]
+            .as_str()
+            .unwrap_or_else(|| panic!("no id in {record}"))
+            .to_owned()
     }
 
     /// Closes stdin.
@@ -229,7 +274,10 @@ impl Server {
 
     /// Everything that stood on stderr; the server has to be at its end.
     pub(crate) fn stderr_text(&mut self) -> String {
-        self.stderr.take().map(|thread| thread.join().unwrap_or_default()).unwrap_or_default()
+        self.stderr
+            .take()
+            .map(|thread| thread.join().unwrap_or_default())
+            .unwrap_or_default()
     }
 }
 
@@ -239,10 +287,29 @@ impl Drop for Server {
     }
 }
 
+/// The one thing that an answer is about, with what stands around it, in one object.
+pub(crate) fn flat(mut record: Value) -> Value {
+    for kind in ["event", "group", "receiver"] {
+        if let Some(Value::Object(thing)) = record.get(kind).cloned() {
+            for (field, value) in thing {
+                if record.get(&field).is_none() {
+                    record[field] = value;
+                }
+            }
+            break;
+        }
+    }
+    record
+}
+
 /// The text blocks of a result.
 pub(crate) fn text_of(result: &Value) -> String {
     let blocks = result["content"].as_array().cloned().unwrap_or_default();
-    blocks.iter().filter_map(|block| block["text"].as_str()).collect::<Vec<_>>().join("\n")
+    blocks
+        .iter()
+        .filter_map(|block| block["text"].as_str())
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// A folder that goes with the test, and a database path in it.

@@ -22,15 +22,25 @@ fn texts(value: &Value, out: &mut Vec<String>) {
 /// In text made for reading nothing hidden stands raw, and foreign quotes never close ours.
 fn is_safe(what: &str, text: &str) {
     for c in HIDDEN {
-        assert!(!text.contains(c), "{what} shows U+{:04X} raw: {text:?}", u32::from(c));
+        assert!(
+            !text.contains(c),
+            "{what} shows U+{:04X} raw: {text:?}",
+            u32::from(c)
+        );
     }
     if serde_json::from_str::<Value>(text).is_err() {
         // Prose: what we did not write stands inside «…», so the planted » must be escaped.
-        assert!(!text.contains("» IGNORE"), "{what} lets foreign text out of its quotes: {text}");
+        assert!(
+            !text.contains("» IGNORE"),
+            "{what} lets foreign text out of its quotes: {text}"
+        );
         for (at, _) in text.match_indices("IGNORE ALL PREVIOUS") {
             let open = text[..at].rfind('«');
             let closed = text[..at].rfind('»');
-            assert!(open > closed, "{what} shows foreign text outside «…»: {text}");
+            assert!(
+                open > closed,
+                "{what} shows foreign text outside «…»: {text}"
+            );
         }
     }
 }
@@ -50,13 +60,19 @@ fn planted_text_is_quoted_escaped_or_refused_everywhere() {
         is_safe("refusal", &said);
     }
     // … and everything else is taken as it is.
-    let receiver = server.record("create_receiver", json!({
-        "name": name, "type": format!("{ORDERS} type"), "version": ORDERS, "description": prose,
-        "schema": {"type": "object", "title": prose, "properties": {"n": {"type": "integer"}}},
-    }));
-    let other = server.id_of("create_receiver", json!({
-        "name": "other", "type": "other", "version": "1", "description": "d", "schema": {},
-    }));
+    let receiver = server.record(
+        "create_receiver",
+        json!({
+            "name": name, "type": format!("{ORDERS} type"), "version": ORDERS, "description": prose,
+            "schema": {"type": "object", "title": prose, "properties": {"n": {"type": "integer"}}},
+        }),
+    );
+    let other = server.id_of(
+        "create_receiver",
+        json!({
+            "name": "other", "type": "other", "version": "1", "description": "d", "schema": {},
+        }),
+    );
     let group = server.record("create_group", json!({
         "name": format!("{ORDERS} group"), "type": format!("{ORDERS} gate"), "version": ORDERS, "description": prose,
         "event_receiver_ids": [receiver["id"], other],
@@ -77,9 +93,15 @@ fn planted_text_is_quoted_escaped_or_refused_everywhere() {
         ("check_gate", json!({"unit": unit, "format": "json"})),
         ("check_gate", json!({"name": name})),
         ("check_gate", json!({"group": group["id"]})),
-        ("check_gate", json!({"group": group["id"], "format": "json"})),
+        (
+            "check_gate",
+            json!({"group": group["id"], "format": "json"}),
+        ),
         ("search_events", json!({"name": name})),
-        ("search_events", json!({"select": ["/n"], "payload": {"/n": 1}})),
+        (
+            "search_events",
+            json!({"select": ["/n"], "payload": {"/n": 1}}),
+        ),
         ("search_events", json!({"group_by": "name"})),
         ("search_receivers", json!({})),
         ("search_groups", json!({})),
@@ -94,24 +116,71 @@ fn planted_text_is_quoted_escaped_or_refused_everywhere() {
         ("search_events", json!({"cursor": prose})),
         ("search_events", json!({"since": prose})),
         ("search_events", json!({prose.clone(): 1})),
-        ("create_group", json!({"name": prose, "type": "x", "version": "1", "description": "d", "event_receiver_ids": [prose]})),
-        ("create_receiver", json!({"name": "x", "type": "x", "version": "1", "description": "d", "schema": prose})),
-        ("create_receiver", json!({"name": "x", "type": "x", "version": "1", "description": "d", "schema_name": prose})),
-        ("create_receiver", json!({"name": "x", "type": "x", "version": "1", "description": "d", "schema": {"$ref": prose}})),
-        ("create_receiver", json!({"name": "x", "type": "x", "version": "1", "description": "d", "schema": {"type": prose}})),
-        ("create_receiver", json!({"name": name, "type": format!("{ORDERS} type"), "version": ORDERS, "description": "other", "schema": {}})),
+        (
+            "create_group",
+            json!({"name": prose, "type": "x", "version": "1", "description": "d", "event_receiver_ids": [prose]}),
+        ),
+        (
+            "create_receiver",
+            json!({"name": "x", "type": "x", "version": "1", "description": "d", "schema": prose}),
+        ),
+        (
+            "create_receiver",
+            json!({"name": "x", "type": "x", "version": "1", "description": "d", "schema_name": prose}),
+        ),
+        (
+            "create_receiver",
+            json!({"name": "x", "type": "x", "version": "1", "description": "d", "schema": {"$ref": prose}}),
+        ),
+        (
+            "create_receiver",
+            json!({"name": "x", "type": "x", "version": "1", "description": "d", "schema": {"type": prose}}),
+        ),
+        (
+            "create_receiver",
+            json!({"name": name, "type": format!("{ORDERS} type"), "version": ORDERS, "description": "other", "schema": {}}),
+        ),
     ] {
-        answers.push((format!("{tool} {arguments}"), server.call_raw(tool, arguments)));
+        answers.push((
+            format!("{tool} {arguments}"),
+            server.call_raw(tool, arguments),
+        ));
     }
     event["payload"] = json!({"n": prose});
-    answers.push(("schema mismatch".to_owned(), server.call_raw("create_event", event)));
-    for uri in ["epr://overview", "epr://events/latest", &unit, &format!("epr://gates/{}/{}", group["id"].as_str().unwrap(), unit.trim_start_matches("epr://history/").replace('/', "%2F"))] {
-        answers.push((uri.to_owned(), server.request("resources/read", json!({"uri": uri})).unwrap()));
+    answers.push((
+        "schema mismatch".to_owned(),
+        server.call_raw("create_event", event),
+    ));
+    for uri in [
+        "epr://overview",
+        "epr://events/latest",
+        &unit,
+        &format!(
+            "epr://gates/{}/{}",
+            group["id"].as_str().unwrap(),
+            unit.trim_start_matches("epr://history/")
+                .replace('/', "%2F")
+        ),
+    ] {
+        answers.push((
+            uri.to_owned(),
+            server
+                .request("resources/read", json!({"uri": uri}))
+                .unwrap(),
+        ));
     }
-    answers.push(("list".to_owned(), server.request("resources/list", json!({})).unwrap()));
+    answers.push((
+        "list".to_owned(),
+        server.request("resources/list", json!({})).unwrap(),
+    ));
     answers.push((
         "prompt".to_owned(),
-        server.request("prompts/get", json!({"name": "release_readiness", "arguments": {"unit": unit}})).unwrap(),
+        server
+            .request(
+                "prompts/get",
+                json!({"name": "release_readiness", "arguments": {"unit": unit}}),
+            )
+            .unwrap(),
     ));
     for (what, answer) in &answers {
         for block in answer["content"].as_array().into_iter().flatten() {
@@ -126,7 +195,11 @@ fn planted_text_is_quoted_escaped_or_refused_everywhere() {
         texts(&answer["resources"], &mut found);
         for text in found {
             for c in HIDDEN {
-                assert!(!text.contains(c), "{what} shows U+{:04X} raw: {text:?}", u32::from(c));
+                assert!(
+                    !text.contains(c),
+                    "{what} shows U+{:04X} raw: {text:?}",
+                    u32::from(c)
+                );
             }
         }
     }
@@ -141,7 +214,10 @@ fn secrets_in_payloads_are_masked_in_answers_and_kept_in_the_record() {
     let mut server = Server::on(&db);
     server.id_of("create_receiver", super::client::any_receiver("all"));
     let token = format!("ghp_{}", "a1B2".repeat(9));
-    let made = server.record("create_event", super::client::event("all", "web", true, &json!({"env": {"TOKEN": token}})));
+    let made = server.record(
+        "create_event",
+        super::client::event("all", "web", true, &json!({"env": {"TOKEN": token}})),
+    );
     let answer = server.call_raw("fetch_event", json!({"id": made["id"]}));
     assert!(!answer.to_string().contains(&token), "{answer}");
     assert!(text_of(&answer).contains("masked"), "{answer}");
@@ -152,14 +228,32 @@ fn big_payloads_are_not_poured_into_answers() {
     let (_folder, db) = fresh();
     let mut server = Server::on(&db);
     server.id_of("create_receiver", super::client::any_receiver("all"));
-    let made = server.record("create_event", super::client::event("all", "web", true, &json!({"log": "x".repeat(200_000), "code": 3})));
+    let made = server.record(
+        "create_event",
+        super::client::event(
+            "all",
+            "web",
+            true,
+            &json!({"log": "x".repeat(200_000), "code": 3}),
+        ),
+    );
     let answer = server.call_raw("fetch_event", json!({"id": made["id"]}));
-    assert!(answer.to_string().len() < 20_000, "the answer has {} bytes", answer.to_string().len());
+    assert!(
+        answer.to_string().len() < 20_000,
+        "the answer has {} bytes",
+        answer.to_string().len()
+    );
     assert!(answer.to_string().contains("epr://events/"), "{answer}");
-    let part = server.record("fetch_event", json!({"id": made["id"], "select": ["/code"]}));
+    let part = server.record(
+        "fetch_event",
+        json!({"id": made["id"], "select": ["/code"]}),
+    );
     assert!(part.to_string().contains('3'), "{part}");
     for n in 0..120 {
-        server.id_of("create_event", super::client::event("all", &format!("{}{n}", "n".repeat(250)), true, &json!({})));
+        server.id_of(
+            "create_event",
+            super::client::event("all", &format!("{}{n}", "n".repeat(250)), true, &json!({})),
+        );
     }
     let page = server.call_raw("search_events", json!({"limit": 1000}));
     let text = text_of(&page);

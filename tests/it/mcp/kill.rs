@@ -20,14 +20,20 @@ fn write_and_kill(db: &std::path::Path, rounds: u32, writers: usize) -> BTreeMap
             for (at, server) in servers.iter_mut().enumerate() {
                 let name = format!("unit-{round}-{at}-{n}");
                 let arguments = event("all", &name, true, &json!({"n": n}));
-                let id = server.begin("tools/call", json!({"name": "create_event", "arguments": arguments}));
+                let id = server.begin(
+                    "tools/call",
+                    json!({"name": "create_event", "arguments": arguments}),
+                );
                 ids.push((at, id, name));
             }
         }
         for (at, id, name) in ids.iter().take(1 + (round as usize * 7) % ids.len()) {
             let answer = servers[*at].answer(*id);
-            let event_id = answer["result"]["structuredContent"]["id"].as_str();
-            acknowledged.insert(event_id.unwrap_or_else(|| panic!("{answer}")).to_owned(), name.clone());
+            let event_id = answer["result"]["structuredContent"]["event"]["id"].as_str();
+            acknowledged.insert(
+                event_id.unwrap_or_else(|| panic!("{answer}")).to_owned(),
+                name.clone(),
+            );
         }
         for server in &mut servers {
             server.kill();
@@ -60,11 +66,25 @@ fn everything_acknowledged_is_there(db: &std::path::Path, acknowledged: &BTreeMa
         (events, messages.iter().map(|r| r.get::<i64, _>(0)).collect::<Vec<_>>())
     });
     let seqs: Vec<i64> = events.iter().map(|(_, _, seq)| *seq).collect();
-    assert_eq!(seqs, (1..=events.len() as i64).collect::<Vec<_>>(), "positions have no gaps");
-    assert_eq!(messages, seqs, "every event has its message, every message its event, in order");
-    let names: BTreeMap<&str, &str> = events.iter().map(|(id, name, _)| (id.as_str(), name.as_str())).collect();
+    assert_eq!(
+        seqs,
+        (1..=events.len() as i64).collect::<Vec<_>>(),
+        "positions have no gaps"
+    );
+    assert_eq!(
+        messages, seqs,
+        "every event has its message, every message its event, in order"
+    );
+    let names: BTreeMap<&str, &str> = events
+        .iter()
+        .map(|(id, name, _)| (id.as_str(), name.as_str()))
+        .collect();
     for (id, name) in acknowledged {
-        assert_eq!(names.get(id.as_str()), Some(&name.as_str()), "event {id} was acknowledged");
+        assert_eq!(
+            names.get(id.as_str()),
+            Some(&name.as_str()),
+            "event {id} was acknowledged"
+        );
     }
 }
 

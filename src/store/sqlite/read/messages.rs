@@ -36,11 +36,22 @@ pub(in crate::store::sqlite) async fn page(
     after: i64,
     limit: usize,
 ) -> Result<Vec<MessageRecord>> {
-    let found = sqlx::query(statements::MESSAGES).bind(after).bind(super::bound(limit)).fetch_all(&mut *connection);
-    let found: Result<Vec<Row>> = found.await.doing("read messages")?.into_iter().map(read).collect();
+    let found = sqlx::query(statements::MESSAGES)
+        .bind(after)
+        .bind(super::bound(limit))
+        .fetch_all(&mut *connection);
+    let found: Result<Vec<Row>> = found
+        .await
+        .doing("read messages")?
+        .into_iter()
+        .map(read)
+        .collect();
     let found = found?;
     let subjects = subjects(connection, &found).await?;
-    found.into_iter().map(|row| record(row, &subjects)).collect()
+    found
+        .into_iter()
+        .map(|row| record(row, &subjects))
+        .collect()
 }
 
 fn read(raw: SqliteRow) -> Result<Row> {
@@ -48,47 +59,93 @@ fn read(raw: SqliteRow) -> Result<Row> {
     let kind = MessageKind::from_code(code)
         .ok_or_else(|| StoreError::inconsistent("message", format!("kind {code} is unknown")))?;
     let has = |index| Ok::<_, StoreError>(rows::get::<Option<&str>>(&raw, index)?.is_some());
-    let receiver_id = if has(3)? { Some(rows::receiver_id(&raw, 3)?) } else { None };
+    let receiver_id = if has(3)? {
+        Some(rows::receiver_id(&raw, 3)?)
+    } else {
+        None
+    };
     let group = match rows::get::<Option<&str>>(&raw, 5)? {
         Some(state) if has(4)? => {
-            let state = serde_json::from_str(state).map_err(|error| StoreError::inconsistent("message", error))?;
+            let state = serde_json::from_str(state)
+                .map_err(|error| StoreError::inconsistent("message", error))?;
             Some((rows::group_id(&raw, 4)?, state))
         }
         _ => None,
     };
-    Ok(Row { seq: rows::get(&raw, 0)?, kind, event_seq: rows::get(&raw, 2)?, receiver_id, group, raw })
+    Ok(Row {
+        seq: rows::get(&raw, 0)?,
+        kind,
+        event_seq: rows::get(&raw, 2)?,
+        receiver_id,
+        group,
+        raw,
+    })
 }
 
 async fn subjects(connection: &mut SqliteConnection, found: &[Row]) -> Result<Subjects> {
     let mut subjects = Subjects::default();
     let seqs: BTreeSet<i64> = found.iter().filter_map(|row| row.event_seq).collect();
     let seqs: Vec<_> = seqs.into_iter().collect();
-    let mut payloads: HashMap<i64, String> = super::payloads(connection, &seqs).await?.into_iter().collect();
+    let mut payloads: HashMap<i64, String> = super::payloads(connection, &seqs)
+        .await?
+        .into_iter()
+        .collect();
     for event in super::events(connection, &seqs).await? {
         let payload = payloads.remove(&event.seq).unwrap_or_default();
         subjects.events.insert(event.seq, (event, payload));
     }
     let of_events = subjects.events.values().map(|(event, _)| event.receiver_id);
-    let receivers: BTreeSet<ReceiverId> = found.iter().filter_map(|row| row.receiver_id).chain(of_events).collect();
+    let receivers: BTreeSet<ReceiverId> = found
+        .iter()
+        .filter_map(|row| row.receiver_id)
+        .chain(of_events)
+        .collect();
     let receivers: Vec<_> = receivers.into_iter().collect();
     for receiver in super::receivers(connection, &receivers).await? {
-        let text = load::schema(connection, receiver.id).await?.unwrap_or_else(|| "{}".to_owned());
+        let text = load::schema(connection, receiver.id)
+            .await?
+            .unwrap_or_else(|| "{}".to_owned());
         let schema = serde_json::value::RawValue::from_string(text)
             .map_err(|error| StoreError::inconsistent("receiver_schema", error))?;
-        subjects.receivers.insert(receiver.id, DefinedReceiver { receiver, schema });
+        subjects
+            .receivers
+            .insert(receiver.id, DefinedReceiver { receiver, schema });
     }
-    let groups: BTreeSet<GroupId> = found.iter().filter_map(|row| row.group.as_ref().map(|(id, _)| *id)).collect();
+    let groups: BTreeSet<GroupId> = found
+        .iter()
+        .filter_map(|row| row.group.as_ref().map(|(id, _)| *id))
+        .collect();
     let groups: Vec<_> = groups.into_iter().collect();
-    subjects.groups.extend(super::groups(connection, &groups).await?.into_iter().map(|g| (g.id, g)));
+    subjects.groups.extend(
+        super::groups(connection, &groups)
+            .await?
+            .into_iter()
+            .map(|g| (g.id, g)),
+    );
     Ok(subjects)
 }
 
 fn record(row: Row, subjects: &Subjects) -> Result<MessageRecord> {
-    let missing = || StoreError::inconsistent("message", format!("message {} lacks what it is about", row.seq));
+    let missing = || {
+        StoreError::inconsistent(
+            "message",
+            format!("message {} lacks what it is about", row.seq),
+        )
+    };
     let event = || {
-        let (event, payload) = row.event_seq.and_then(|seq| subjects.events.get(&seq)).ok_or_else(missing)?;
-        let receiver = subjects.receivers.get(&event.receiver_id).ok_or_else(missing)?;
-        Ok::<_, StoreError>((Box::new(event.clone()), payload.clone(), Box::new(receiver.clone())))
+        let (event, payload) = row
+            .event_seq
+            .and_then(|seq| subjects.events.get(&seq))
+            .ok_or_else(missing)?;
+        let receiver = subjects
+            .receivers
+            .get(&event.receiver_id)
+            .ok_or_else(missing)?;
+        Ok::<_, StoreError>((
+            Box::new(event.clone()),
+            payload.clone(),
+            Box::new(receiver.clone()),
+        ))
     };
     let group = || {
         let (id, state) = row.group.as_ref().ok_or_else(missing)?;
@@ -99,17 +156,29 @@ fn record(row: Row, subjects: &Subjects) -> Result<MessageRecord> {
     let subject = match row.kind {
         MessageKind::Event => {
             let (event, payload, receiver) = event()?;
-            MessageSubject::Event { event, payload, receiver }
+            MessageSubject::Event {
+                event,
+                payload,
+                receiver,
+            }
         }
         MessageKind::ReceiverCreated => {
-            let receiver = row.receiver_id.and_then(|id| subjects.receivers.get(&id)).ok_or_else(missing)?;
+            let receiver = row
+                .receiver_id
+                .and_then(|id| subjects.receivers.get(&id))
+                .ok_or_else(missing)?;
             MessageSubject::ReceiverCreated(Box::new(receiver.clone()))
         }
         MessageKind::GroupCreated => MessageSubject::GroupCreated(group()?),
         MessageKind::GroupModified => MessageSubject::GroupModified(group()?),
         MessageKind::GroupComplete => {
             let (event, payload, receiver) = event()?;
-            MessageSubject::GroupComplete { event, payload, receiver, group: group()? }
+            MessageSubject::GroupComplete {
+                event,
+                payload,
+                receiver,
+                group: group()?,
+            }
         }
     };
     Ok(MessageRecord {
