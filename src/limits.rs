@@ -54,6 +54,11 @@ pub const BATCH_STEP: usize = 64;
 /// Commands waiting for the writer; beyond that callers wait, then hear `busy`.
 pub const WRITER_QUEUE: usize = 1_024;
 
+/// Rows of each kind that one step of retention deletes; the write lock is held no longer.
+pub const PRUNE_STEP: usize = 500;
+/// Seconds after the start, and then between two rounds, at which retention looks for old rows.
+pub const PRUNE_SECONDS: (u64, u64) = (60, 3_600);
+
 /// Rows on a page when the caller names no number.
 pub const PAGE_DEFAULT: usize = 20;
 /// Rows on a page at most.

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 
 use crate::config::{JournalMode, Options, Synchronous};
 use crate::domain::id::{IdSource, UlidSource};
+use crate::domain::retention::Retention;
 use crate::domain::schema::Documents;
 use crate::domain::time::{Clock, SystemClock};
 use crate::limits;
@@ -45,6 +46,18 @@ pub(super) fn sqlite_options(options: &Options) -> anyhow::Result<SqliteOptions>
         Some(JournalMode::Rollback) => Journal::Rollback,
     };
     Ok(sqlite)
+}
+
+/// How long things that are not kept for ever are kept.
+pub(super) fn retention(options: &Options) -> Retention {
+    let default = Retention::default();
+    Retention {
+        messages_days: options.retain_messages.unwrap_or(default.messages_days),
+        audit_days: options.retain_audit.unwrap_or(default.audit_days),
+        idempotency_days: options
+            .retain_idempotency_keys
+            .unwrap_or(default.idempotency_days),
+    }
 }
 
 /// The machine's clock and ids of its time.

@@ -2,13 +2,17 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
 use super::{at_a_terminal, demo, setup};
 use crate::config::Options;
+use crate::domain::retention::Retention;
+use crate::limits;
 use crate::mcp::{McpOptions, McpServer, ToolChoice, ToolSelection};
+use crate::registry::Registry;
 
 /// Environment variables of other versions and programs that this one does not act on: each is
 /// said aloud, because silence would look like agreement.
@@ -145,13 +149,33 @@ pub(super) async fn run(options: Options, args: StdioArgs) -> anyhow::Result<Exi
     );
     let shutdown = CancellationToken::new();
     let signals = tokio::spawn(on_signal(shutdown.clone()));
+    let pruning = (!args.read_only)
+        .then(|| tokio::spawn(prune(registry.clone(), setup::retention(&options))));
     let (stdin, stdout) = rmcp::transport::stdio_pipes();
     let served = crate::mcp::stdio::serve(server, stdin, stdout, shutdown).await;
     signals.abort();
+    if let Some(pruning) = pruning {
+        pruning.abort();
+    }
     registry.close().await;
     drop(throw_away);
     served?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Deletes what is not kept for ever, now and then.
+async fn prune(registry: Registry, retention: Retention) {
+    let (first, between) = limits::PRUNE_SECONDS;
+    let mut pause = first;
+    loop {
+        tokio::time::sleep(Duration::from_secs(pause)).await;
+        pause = between;
+        match registry.prune(&retention).await {
+            Ok(0) => {}
+            Ok(rows) => tracing::info!(rows, "retention deleted {rows} rows"),
+            Err(error) => tracing::warn!(%error, "retention could not delete old rows"),
+        }
+    }
 }
 
 /// What a person sees who starts this by hand.

@@ -56,6 +56,36 @@ pub struct Options {
     )]
     pub schema_dir: Option<PathBuf>,
 
+    /// Days that messages stay in the log. Default: 90
+    #[arg(
+        long,
+        global = true,
+        env = "EPR_RETAIN_MESSAGES",
+        value_name = "DAYS",
+        help_heading = "Retention"
+    )]
+    pub retain_messages: Option<u32>,
+
+    /// Days that the audit trail is kept. Default: 400
+    #[arg(
+        long,
+        global = true,
+        env = "EPR_RETAIN_AUDIT",
+        value_name = "DAYS",
+        help_heading = "Retention"
+    )]
+    pub retain_audit: Option<u32>,
+
+    /// Days that idempotency keys are remembered. Default: 30
+    #[arg(
+        long,
+        global = true,
+        env = "EPR_RETAIN_IDEMPOTENCY_KEYS",
+        value_name = "DAYS",
+        help_heading = "Retention"
+    )]
+    pub retain_idempotency_keys: Option<u32>,
+
     /// Log messages of this level and above, to stderr: error, warn, info, debug, trace, or a
     /// filter such as epr_mcp=debug. Default: warn
     #[arg(
@@ -162,6 +192,11 @@ impl Options {
             sqlite_synchronous: self.sqlite_synchronous.or(file.sqlite_synchronous),
             sqlite_journal: self.sqlite_journal.or(file.sqlite_journal),
             schema_dir: self.schema_dir.or(file.schema_dir),
+            retain_messages: self.retain_messages.or(file.retain_messages),
+            retain_audit: self.retain_audit.or(file.retain_audit),
+            retain_idempotency_keys: self
+                .retain_idempotency_keys
+                .or(file.retain_idempotency_keys),
             log: self.log.or(file.log),
             log_format: self.log_format.or(file.log_format),
             config: self.config,

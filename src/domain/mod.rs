@@ -10,6 +10,7 @@
 //! | [`command`], [`decide`] | what a writer is asked, and the pure rule that turns it into a plan |
 //! | [`message`] | the wire body of everything that is published |
 //! | [`search`], [`window`] | filters, pages and time windows |
+//! | [`retention`] | how long things that are not kept for ever are kept |
 //! | [`refusal`] | the closed set of ways to say no |
 
 pub mod command;
@@ -23,6 +24,7 @@ pub mod message;
 pub mod principal;
 pub mod receiver;
 pub mod refusal;
+pub mod retention;
 pub mod schema;
 pub mod search;
 pub mod text;

@@ -8,6 +8,7 @@ mod gates;
 mod naming;
 mod opening;
 mod overview;
+mod retention;
 mod schemas;
 mod search;
 mod views;

@@ -154,6 +154,9 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// Totals and running numbers.
     async fn counters(&self) -> Result<Counters>;
 
+    /// Deletes what is older than its cutoff, at most `limit` rows of each kind; gives how many.
+    async fn prune(&self, cutoffs: &Cutoffs, limit: usize) -> Result<u64>;
+
     /// Looks for damage, for `doctor`: a list of findings, empty when all is well.
     async fn check(&self) -> Result<Vec<String>>;
 
@@ -234,6 +237,17 @@ pub struct Counters {
     pub first_event_at: Option<Timestamp>,
     /// When the newest event was recorded.
     pub last_event_at: Option<Timestamp>,
+}
+
+/// Rows recorded before these instants may go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cutoffs {
+    /// Messages that are never to be published.
+    pub messages: Timestamp,
+    /// The audit trail.
+    pub audit: Timestamp,
+    /// Idempotency keys.
+    pub idempotency: Timestamp,
 }
 
 /// One row of the audit trail.

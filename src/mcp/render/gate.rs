@@ -42,8 +42,7 @@ pub(crate) fn unit_text(unit: &UnitGates, offers: impl Fn(&str) -> bool) -> Stri
         [only] => gate_text(&mut out, only, &unit.unit, true, &offers),
         many => {
             let open = many.iter().filter(|gate| gate.state.passes()).count();
-            let are = if open == 1 { "gate is" } else { "gates are" };
-            let _ = writeln!(out, "{open} of {} {are} open for {uri}.", many.len());
+            let _ = writeln!(out, "{open} of {} gates open for {uri}.", many.len());
             for (i, gate) in many.iter().enumerate() {
                 let mut one = String::new();
                 gate_text(&mut one, gate, &unit.unit, false, &offers);

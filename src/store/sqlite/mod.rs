@@ -22,7 +22,9 @@ use sqlx::{Connection, SqliteConnection, SqlitePool};
 use tokio::sync::Mutex;
 
 use self::errors::{Doing, classify};
-use super::{AuditEntry, Bounds, Counters, Decided, Result, Store, StoreError, StoreInfo, Stream};
+use super::{
+    AuditEntry, Bounds, Counters, Cutoffs, Decided, Result, Store, StoreError, StoreInfo, Stream,
+};
 use crate::domain::command::{Action, Command};
 use crate::domain::decide::{Needs, decide};
 use crate::domain::event::Event;
@@ -308,6 +310,37 @@ impl Store for SqliteStore {
 
     async fn counters(&self) -> Result<Counters> {
         read::counters(&mut *self.reader().await?).await
+    }
+
+    async fn prune(&self, cutoffs: &Cutoffs, limit: usize) -> Result<u64> {
+        self.check_present().await?;
+        let mut guard = self.writer.lock().await;
+        let connection = &mut guard.connection;
+        let mut transaction = connection
+            .begin_with("BEGIN IMMEDIATE")
+            .await
+            .doing("begin to prune")?;
+        Self::check_version(&mut transaction).await?;
+        let mut pruned = 0;
+        for (statement, before) in [
+            (statements::PRUNE_MESSAGES, cutoffs.messages),
+            (statements::PRUNE_AUDIT, cutoffs.audit),
+            (statements::PRUNE_IDEMPOTENCY, cutoffs.idempotency),
+        ] {
+            let query = sqlx::query(statement)
+                .bind(before.as_micros())
+                .bind(i64::try_from(limit).unwrap_or(i64::MAX));
+            pruned += query
+                .execute(&mut *transaction)
+                .await
+                .doing("prune")?
+                .rows_affected();
+        }
+        transaction
+            .commit()
+            .await
+            .map_err(|error| classify("commit a pruning", error))?;
+        Ok(pruned)
     }
 
     async fn check(&self) -> Result<Vec<String>> {

@@ -99,6 +99,13 @@ statements! {
         last_unit_id = $4, last_name_id = $5, succeeded = succeeded + $6, failed = failed + $7, \
         receivers = receivers + $8, groups = groups + $9";
 
+    // Retention, in bounded steps from the oldest row on.
+    PRUNE_MESSAGES = "DELETE FROM message WHERE seq < (SELECT coalesce(min(seq), 0) FROM message) + $2 \
+        AND created_at < $1 AND log_only = 1";
+    PRUNE_AUDIT = "DELETE FROM audit WHERE seq < (SELECT coalesce(min(seq), 0) FROM audit) + $2 AND at < $1";
+    PRUNE_IDEMPOTENCY = "DELETE FROM idempotency WHERE key IN (SELECT key FROM idempotency \
+        WHERE created_at < $1 ORDER BY created_at LIMIT $2)";
+
     // Reading.
     FIND_RECEIVERS = receiver_columns!("WHERE num < $1 ORDER BY num DESC LIMIT $2");
     FIND_RECEIVERS_BY_NAME = receiver_columns!("WHERE name = $3 AND num < $1 ORDER BY num DESC LIMIT $2");

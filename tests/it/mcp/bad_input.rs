@@ -115,11 +115,7 @@ fn fields_are_checked_and_all_faults_told_at_once() {
                 &["tz", "IANA"],
             ),
             ("search_events", json!({"cursor": "nonsense"}), &["cursor"]),
-            (
-                "search_events",
-                json!({"select": ["/a~2"]}),
-                &["pointer"],
-            ),
+            ("search_events", json!({"select": ["/a~2"]}), &["pointer"]),
             (
                 "search_events",
                 json!({"group_by": "colour"}),

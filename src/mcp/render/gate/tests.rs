@@ -148,7 +148,7 @@ fn text_and_json_tell_the_same() {
         gate(false, &[("build", Some(true))]),
     ]);
     let text = unit_text(&view, |_| true);
-    assert!(text.starts_with("1 of 3 gates is open for epr://history/web/"));
+    assert!(text.starts_with("1 of 3 gates open for epr://history/web/"));
     let json = unit_json(&view);
     for (i, verdict) in ["open", "closed", "disabled"].into_iter().enumerate() {
         assert_eq!(json["gates"][i]["verdict"], verdict);
