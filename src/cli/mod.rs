@@ -1,10 +1,6 @@
 //! The commands of the binary, one file each.
 
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "commands talk to people on a terminal"
-)]
+#![expect(clippy::print_stderr, reason = "commands talk to people on a terminal")]
 
 mod demo;
 mod doctor;

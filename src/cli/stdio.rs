@@ -152,14 +152,14 @@ pub(super) async fn run(options: Options, args: StdioArgs) -> anyhow::Result<Exi
     let pruning = (!args.read_only)
         .then(|| tokio::spawn(prune(registry.clone(), setup::retention(&options))));
     let (stdin, stdout) = rmcp::transport::stdio_pipes();
-    let served = crate::mcp::stdio::serve(server, stdin, stdout, shutdown).await;
+    let ended = crate::mcp::stdio::serve(server, stdin, stdout, shutdown).await;
     signals.abort();
     if let Some(pruning) = pruning {
         pruning.abort();
     }
     registry.close().await;
     drop(throw_away);
-    served?;
+    ended?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,5 +1,7 @@
 //! Text from outside: what a field may hold, and how a string that we did not make is shown.
 
+use std::fmt::Write as _;
+
 use super::refusal::{FieldFault, Refusal};
 use crate::limits;
 
@@ -91,7 +93,7 @@ pub fn quoted_to(value: &str, limit: usize) -> String {
     }
     let rest = chars.count();
     if rest > 0 {
-        out.push_str(&format!("… {rest} more"));
+        let _ = write!(out, "… {rest} more");
     }
     out.push('»');
     out
@@ -106,7 +108,7 @@ fn push_visible(out: &mut String, c: char) {
     if is_hidden(c) || c == '«' || c == '»' {
         let mut units = [0u16; 2];
         for unit in c.encode_utf16(&mut units) {
-            out.push_str(&format!("\\u{unit:04x}"));
+            let _ = write!(out, "\\u{unit:04x}");
         }
     } else {
         out.push(c);
@@ -125,7 +127,7 @@ pub fn escape_hidden_in_json(json: &str) -> String {
         if is_hidden(c) && !matches!(c, '\n' | '\r' | '\t') {
             let mut units = [0u16; 2];
             for unit in c.encode_utf16(&mut units) {
-                out.push_str(&format!("\\u{unit:04x}"));
+                let _ = write!(out, "\\u{unit:04x}");
             }
         } else {
             out.push(c);

@@ -57,7 +57,7 @@ impl Args {
             }
         }
         for param in &known {
-            if param.required && !args.values.contains_key(param.name) {
+            if param.is_required(files) && !args.values.contains_key(param.name) {
                 let doc = if param.doc.is_empty() {
                     kind_words(param.kind)
                 } else {

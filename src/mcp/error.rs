@@ -4,6 +4,7 @@ use rmcp::ErrorData;
 use rmcp::model::{CallToolResult, ContentBlock};
 
 use crate::domain::refusal::Refusal;
+use crate::domain::text::escape_hidden_in_json;
 use crate::registry::Error;
 
 /// Why a tool gave no result.
@@ -48,8 +49,16 @@ impl ToolError {
 
     /// As a tool's result.
     pub(crate) fn into_result(self) -> CallToolResult {
-        CallToolResult::error(vec![ContentBlock::text(self.text())])
+        CallToolResult::error(vec![ContentBlock::text(visible(&self.text()))])
     }
+}
+
+/// One line in which every character shows. Foreign text in a refusal is quoted where it is made;
+/// this is the second lock.
+fn visible(text: &str) -> String {
+    escape_hidden_in_json(text)
+        .replace('\n', "\\u000a")
+        .replace('\r', "\\u000d")
 }
 
 impl From<Error> for ToolError {
@@ -66,7 +75,7 @@ impl From<Refusal> for ToolError {
 
 /// As a protocol error, for resources and prompts, which have no results of their own for it.
 pub(crate) fn protocol_error(error: &Error) -> ErrorData {
-    let text = error.to_string();
+    let text = visible(&error.to_string());
     match error {
         Error::Refused(Refusal::NotFound { .. } | Refusal::InvalidId { .. }) => {
             ErrorData::resource_not_found(text, None)
@@ -79,6 +88,15 @@ pub(crate) fn protocol_error(error: &Error) -> ErrorData {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_character_of_a_refusal_shows() {
+        let error = ToolError::Other("a\u{202e}b\nc".to_owned()).into_result();
+        assert_eq!(
+            error.content[0].as_text().unwrap().text,
+            "a\\u202eb\\u000ac"
+        );
+    }
 
     #[test]
     fn faults_are_numbered_when_there_are_several() {

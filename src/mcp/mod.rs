@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `catalogue`, `tool`, `tools` | the one table of tools, what a tool is, one file a tool |
 //! | `schema`, `args` | what tools take: the published schema and the lenient reading of it |
-//! | `render`, `payload`, `mask` | records as JSON and text, parts of large payloads, secrets masked |
+//! | `render`, `payload`, `mask`, `paging` | records as JSON and text, parts of large payloads, secrets masked, answers of bounded size |
 //! | `resources`, `prompts`, `instructions` | everything else that a client is offered |
 //! | `handler`, `protocol`, `stdio` | the protocol, its faults, the transport |
 //! | `selection`, `client_config` | which tools are offered; how clients are told of the server |
@@ -19,6 +19,7 @@ mod files;
 mod handler;
 mod instructions;
 mod mask;
+mod paging;
 mod payload;
 mod prompts;
 mod protocol;

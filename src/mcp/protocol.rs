@@ -41,7 +41,7 @@ fn fault<P: DeserializeOwned>(params: Option<&Value>) -> String {
         return "they must be an object".to_owned();
     }
     match serde_json::from_value::<P>(params) {
-        Err(error) => error.to_string(),
+        Err(error) => quoted(&error.to_string()),
         Ok(_) => "_meta must be an object".to_owned(),
     }
 }

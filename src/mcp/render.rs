@@ -49,6 +49,13 @@ impl Obj {
         self.put(key, value.to_string())
     }
 
+    /// Adds the fields of another object.
+    #[must_use]
+    pub(crate) fn and(mut self, other: Self) -> Self {
+        self.0.extend(other.0);
+        self
+    }
+
     /// Takes fields away.
     #[must_use]
     pub(crate) fn without(mut self, keys: &[&str]) -> Self {

@@ -36,6 +36,8 @@ pub(crate) struct Param {
     pub(crate) doc: &'static str,
     /// Whether every call needs it.
     pub(crate) required: bool,
+    /// Whether a file may stand for it, so that only a call without files needs it.
+    pub(crate) or_file: bool,
     /// Other names under which callers send it.
     pub(crate) aliases: &'static [&'static str],
     /// Offered only where files may be read.
@@ -50,6 +52,7 @@ impl Param {
             kind,
             doc,
             required: false,
+            or_file: false,
             aliases: &[],
             needs_files: false,
         }
@@ -64,6 +67,17 @@ impl Param {
     pub(crate) const fn required(mut self) -> Self {
         self.required = true;
         self
+    }
+
+    /// Every call needs it, unless files may be read and one stands for it.
+    pub(crate) const fn required_or_file(mut self) -> Self {
+        self.or_file = true;
+        self
+    }
+
+    /// Whether a call cannot do without.
+    pub(crate) const fn is_required(&self, files: bool) -> bool {
+        self.required || (self.or_file && !files)
     }
 
     /// Other names under which callers send it.
@@ -112,7 +126,7 @@ pub(crate) fn input_schema(params: &'static [Param], files: bool) -> Map<String,
         .map(|param| (param.name.to_owned(), param.schema()))
         .collect();
     let required: Vec<_> = offered(params, files)
-        .filter(|p| p.required)
+        .filter(|p| p.is_required(files))
         .map(|p| p.name)
         .collect();
     let mut schema = Map::new();
@@ -128,7 +142,13 @@ pub(crate) fn input_schema(params: &'static [Param], files: bool) -> Map<String,
 pub(crate) fn output_schema(fields: &[(&'static str, &'static str)]) -> Map<String, Value> {
     let properties: Map<_, _> = fields
         .iter()
-        .map(|(name, kind)| ((*name).to_owned(), json!({"type": kind})))
+        .map(|(name, kind)| {
+            let schema = match *kind {
+                "array" => json!({"type": "array", "items": {"type": "object"}}),
+                kind => json!({ "type": kind }),
+            };
+            ((*name).to_owned(), schema)
+        })
         .collect();
     let required: Vec<_> = fields.iter().map(|(name, _)| *name).collect();
     let mut schema = Map::new();

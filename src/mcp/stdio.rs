@@ -17,7 +17,9 @@ use std::io;
 use std::time::Duration;
 
 use rmcp::ServiceExt as _;
-use rmcp::model::{ClientJsonRpcMessage, ClientNotification, ClientRequest};
+use rmcp::model::{
+    ClientJsonRpcMessage, ClientNotification, ClientRequest, GetMeta as _, ProtocolVersion,
+};
 use rmcp::service::{
     QuitReason, RoleServer, RxJsonRpcMessage, ServerInitializeError, TxJsonRpcMessage,
 };
@@ -126,12 +128,7 @@ impl<R: AsyncRead + Unpin> Stdio<R> {
         match &message {
             ClientJsonRpcMessage::Request(request) => {
                 self.flights.took_off(request.id.clone(), bytes);
-                // These two leave open which lifecycle the client chooses.
-                let neutral = matches!(
-                    request.request,
-                    ClientRequest::PingRequest(_) | ClientRequest::DiscoverRequest(_)
-                );
-                self.begun |= !neutral;
+                self.begun |= begins(&request.request);
             }
             ClientJsonRpcMessage::Notification(notification) => {
                 if let ClientNotification::CancelledNotification(cancelled) =
@@ -150,6 +147,23 @@ impl<R: AsyncRead + Unpin> Stdio<R> {
         // Before the session begins the SDK takes requests alone and ends at anything else.
         tracing::debug!("a message before the first request is ignored");
         None
+    }
+}
+
+/// Whether the SDK takes the client's choice of a lifecycle from this request: `initialize`, or a
+/// first request that brings all that later revisions want with each one. It answers others
+/// before that, and goes on waiting.
+fn begins(request: &ClientRequest) -> bool {
+    match request {
+        ClientRequest::InitializeRequest(_) => true,
+        ClientRequest::PingRequest(_) | ClientRequest::DiscoverRequest(_) => false,
+        other => {
+            let meta = other.get_meta();
+            let known = |version| ProtocolVersion::KNOWN_VERSIONS.contains(&version);
+            meta.missing_required_keys(&ProtocolVersion::V_2026_07_28)
+                .is_empty()
+                && meta.protocol_version().is_some_and(known)
+        }
     }
 }
 

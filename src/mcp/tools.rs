@@ -13,10 +13,7 @@ pub(crate) mod search_groups;
 pub(crate) mod search_receivers;
 pub(crate) mod set_group_enabled;
 
-use std::future::Future;
-
 use super::args::Args;
-use super::tool::ToolResult;
 use crate::domain::search::{DefinitionFilter, TextMatch};
 use crate::domain::unit::UnitQuery;
 use crate::limits;
@@ -71,33 +68,4 @@ fn definition_filter(args: &mut Args) -> DefinitionFilter {
 fn page_size(args: &mut Args) -> usize {
     args.integer("limit", 1, limits::PAGE_MAX as i64)
         .map_or(limits::PAGE_DEFAULT, |n| n as usize)
-}
-
-/// Asks for fewer rows until the answer keeps to its size. A page is never cut in itself: its
-/// cursor would skip what was cut.
-async fn fitted<F>(mut limit: usize, render: impl Fn(usize) -> F) -> ToolResult
-where
-    F: Future<Output = Result<Page, super::error::ToolError>>,
-{
-    let wanted = limit;
-    loop {
-        let page = render(limit).await?;
-        if page.bytes <= limits::ANSWER_BYTES || limit == 1 || page.rows <= 1 {
-            return Ok((page.finish)((limit < wanted).then(|| {
-                format!(
-                    "{limit} rows instead of {wanted}: an answer holds {} bytes",
-                    limits::ANSWER_BYTES
-                )
-            })));
-        }
-        let fitting = page.rows * limits::ANSWER_BYTES / page.bytes;
-        limit = fitting.clamp(1, limit.min(page.rows) - 1);
-    }
-}
-
-/// A rendered page: its size, and how to end it with a note.
-pub(crate) struct Page {
-    rows: usize,
-    bytes: usize,
-    finish: Box<dyn FnOnce(Option<String>) -> super::tool::Answer + Send>,
 }

@@ -35,7 +35,7 @@ impl Error {
         Self::Internal { incident }
     }
 
-    pub(super) fn from_shared(error: Arc<StoreError>) -> Self {
+    pub(super) fn from_shared(error: &Arc<StoreError>) -> Self {
         error
             .as_refusal()
             .map_or_else(|| Self::internal(Chain(error.as_ref())), Self::Refused)

@@ -121,7 +121,7 @@ impl Registry {
             .writer
             .write(command)
             .await
-            .map_err(Error::from_shared)?
+            .map_err(|error| Error::from_shared(&error))?
             .map_err(Error::from)
     }
 

@@ -1,6 +1,7 @@
 //! Finding the one thing that a caller means: units, receivers and groups named by a part.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use super::{Error, Registry, Result};
 use crate::domain::group::Group;
@@ -238,15 +239,16 @@ impl Registry {
             let passing = gates.iter().filter(|gate| gate.state.passes()).count();
             let mut text = unit.uri();
             if let Some(event) = event {
-                text.push_str(&format!(
+                let _ = write!(
+                    text,
                     " (last event {} {}",
                     event.created_at,
                     if event.success { "success" } else { "failure" }
-                ));
+                );
                 if gates.is_empty() {
                     text.push_str(", no gate)");
                 } else {
-                    text.push_str(&format!(", {passing} of {} gates pass)", gates.len()));
+                    let _ = write!(text, ", {passing} of {} gates pass)", gates.len());
                 }
             }
             out.push(text);

@@ -18,7 +18,7 @@ use crate::limits;
 pub type Written = Result<Decided, Arc<StoreError>>;
 
 enum Request {
-    Write(Job),
+    Write(Box<Job>),
     /// Answered when everything queued before it is written.
     Drain(oneshot::Sender<()>),
 }
@@ -47,7 +47,7 @@ impl Writer {
     /// take the command back: it may still be written.
     pub async fn write(&self, command: Command) -> Written {
         let (answer, written) = oneshot::channel();
-        let job = Request::Write(Job { command, answer });
+        let job = Request::Write(Box::new(Job { command, answer }));
         match timeout(
             Duration::from_secs(limits::WAIT_SECONDS),
             self.queue.send(job),
@@ -70,7 +70,7 @@ impl Writer {
         let (answer, _) = oneshot::channel();
         if self
             .queue
-            .try_send(Request::Write(Job { command, answer }))
+            .try_send(Request::Write(Box::new(Job { command, answer })))
             .is_err()
         {
             tracing::warn!("the writer's queue is full: an audit row was left out");
@@ -101,14 +101,14 @@ async fn run(store: Arc<dyn Store>, clock: Arc<dyn Clock>, mut requests: mpsc::R
                 let _ = drained.send(());
             }
             match requests.recv().await {
-                Some(Request::Write(job)) => waiting.push_back(job),
+                Some(Request::Write(job)) => waiting.push_back(*job),
                 Some(Request::Drain(drained)) => drains.push(drained),
                 None => return,
             }
         }
         while waiting.len() < limits::BATCH_COMMANDS && drains.is_empty() {
             match requests.try_recv() {
-                Ok(Request::Write(job)) => waiting.push_back(job),
+                Ok(Request::Write(job)) => waiting.push_back(*job),
                 Ok(Request::Drain(drained)) => drains.push(drained),
                 Err(_) => break,
             }

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::invalid;
 use crate::domain::json;
 use crate::domain::refusal::Refusal;
+use crate::domain::text::quoted;
 use crate::limits;
 
 /// Schema documents by id: those built in, and those that the operator adds.
@@ -44,7 +45,7 @@ impl Documents {
         let id = id.trim_end_matches('#').to_owned();
         let absolute = jsonschema::uri::from_str(&id).is_ok_and(|uri| uri.as_str() == id);
         if !absolute || id.contains('#') {
-            let why = format!("{} is not an absolute URI without a fragment", json!(id));
+            let why = format!("{} is not an absolute URI without a fragment", quoted(&id));
             return Err(invalid(
                 "/$id",
                 why,

@@ -38,13 +38,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use jsonschema::{Draft, Validator};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 pub use check::{Violations, field};
 pub use documents::Documents;
 pub use named::{Named, cdevents_names, named, names};
 
 use super::refusal::{Refusal, Violation};
+use super::text::quoted;
 use check::cut;
 use documents::{NO_BASE, Shelf, parse};
 use meter::{Bounded, Meter, Metered};
@@ -262,7 +263,7 @@ fn against_metaschema(schema: &Value) -> Result<(), Refusal> {
     if at.ends_with("/type") && (value.is_string() || value.is_array()) {
         return Err(invalid(
             &at,
-            format!("{} is not a type", cut(&value.to_string())),
+            format!("{} is not a type", quoted(&value.to_string())),
             "Use array, boolean, integer, null, number, object or string, or a list of them.",
         ));
     }
@@ -274,7 +275,7 @@ fn against_metaschema(schema: &Value) -> Result<(), Refusal> {
         .map_or((at, String::new()), |last| (last.at, last.what));
     Err(invalid(
         &at,
-        why,
+        quoted(&why),
         "Correct the schema there; it must follow the JSON Schema draft that its $schema names.",
     ))
 }
@@ -311,7 +312,7 @@ fn base_of(schema: &Value, draft: Draft) -> Result<String, Refusal> {
             let hint = "Give the schema an absolute URI as its id, or none.";
             invalid(
                 &format!("/{keyword}"),
-                format!("{} is not a URI", json!(cut(id))),
+                format!("{} is not a URI", quoted(id)),
                 hint,
             )
         })

@@ -9,10 +9,11 @@ use regex_syntax::hir::{Class, ClassUnicode, ClassUnicodeRange, Hir, HirKind, Lo
 use serde_json::json;
 
 use super::bounds;
-use super::check::cut;
+
 use super::invalid;
 use super::meter::{Bounded, Metered};
 use crate::domain::refusal::Refusal;
+use crate::domain::text::quoted;
 
 /// The engine for all patterns.
 pub(super) fn engine() -> PatternOptions<Regex> {
@@ -72,7 +73,7 @@ impl Patterns {
         if let Some(known) = self.by_text.get(text) {
             return Ok(known.price.per_name_byte());
         }
-        let shown = format!("the pattern {}", json!(cut(text)));
+        let shown = format!("the pattern {}", quoted(text));
         if let Some(name) = not_linear(text) {
             return Err(invalid(
                 at,

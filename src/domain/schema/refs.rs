@@ -7,12 +7,12 @@ use jsonschema::{Draft, ReferencingError, Registry};
 use serde_json::{Map, Value, json};
 
 use super::bounds;
-use super::check::cut;
 use super::documents::{NO_BASE, Shelf};
 use super::invalid;
 use super::patterns::Patterns;
 use crate::domain::json::escape_token;
 use crate::domain::refusal::Refusal;
+use crate::domain::text::quoted;
 
 /// How a subschema is applied, seen from the schema that holds it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -218,7 +218,7 @@ pub(super) fn walk(
             if !is_schema(target) {
                 let why = format!(
                     "the reference {} leads to something that is not a schema",
-                    json!(cut(reference))
+                    quoted(reference)
                 );
                 return Err(invalid(
                     &here,
@@ -352,17 +352,17 @@ fn describe(error: &ReferencingError) -> String {
         ReferencingError::PointerToNowhere { pointer } => {
             format!(
                 "the reference leads to {}, where there is nothing",
-                json!(cut(pointer))
+                quoted(pointer)
             )
         }
         ReferencingError::NoSuchAnchor { anchor } | ReferencingError::InvalidAnchor { anchor } => {
             format!(
                 "the reference leads to the anchor {}, which does not exist",
-                json!(cut(anchor))
+                quoted(anchor)
             )
         }
         ReferencingError::InvalidUri(_) => "it is not a valid URI reference".to_owned(),
-        other => cut(&other.to_string()),
+        other => quoted(&other.to_string()),
     }
 }
 

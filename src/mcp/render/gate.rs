@@ -150,7 +150,7 @@ fn gate_text(
 fn member_text(member: &MemberView) -> String {
     let mut line = format!(" {} {}", member.standing.word(), named(member));
     if member.receiver.unchecked_refs {
-        line.push_str(" [its schema is checked in part]");
+        line.push_str(" [unchecked_refs: its schema is checked in part]");
     }
     if let Some(event) = &member.event {
         let by = &event.recorded_by;

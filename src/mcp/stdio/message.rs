@@ -4,6 +4,7 @@ use rmcp::ErrorData;
 use rmcp::model::{ClientJsonRpcMessage, ClientRequest, RequestId};
 use serde_json::{Map, Value, json};
 
+use super::output::json_line;
 use crate::limits;
 use crate::mcp::protocol::unmatched_request;
 use crate::mcp::scan::Scan;
@@ -39,11 +40,7 @@ fn fault(id: Option<&RequestId>, error: ErrorData) -> Understood {
 
 /// The line that answers a fault. JSON-RPC wants the id even when it is not known.
 pub(super) fn fault_line(id: Option<&RequestId>, error: &ErrorData) -> Vec<u8> {
-    let mut line = json!({ "jsonrpc": "2.0", "id": id, "error": error })
-        .to_string()
-        .into_bytes();
-    line.push(b'\n');
-    line
+    json_line(&json!({ "jsonrpc": "2.0", "id": id, "error": error }))
 }
 
 /// The answer to a line over the limit.

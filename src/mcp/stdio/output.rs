@@ -3,6 +3,7 @@
 use std::io;
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::io::{AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -29,13 +30,24 @@ pub(super) struct Output {
 #[derive(Debug, Clone)]
 pub(super) struct Sending(mpsc::Sender<(Vec<u8>, Option<Done>)>);
 
-/// A message as a line. Characters that do not show are escaped: clients that split at U+2028 or
-/// U+0085 would cut the line there.
+/// A message as a line.
 pub(super) fn line(message: &impl serde::Serialize) -> io::Result<Vec<u8>> {
-    let text = serde_json::to_string(message).map_err(io::Error::other)?;
-    let mut line = escape_hidden_in_json(&text).into_bytes();
+    serde_json::to_string(message)
+        .map(|text| ended(&text))
+        .map_err(io::Error::other)
+}
+
+/// A value as a line.
+pub(super) fn json_line(value: &Value) -> Vec<u8> {
+    ended(&value.to_string())
+}
+
+/// Characters that do not show are escaped: clients that split at U+2028 or U+0085 would cut the
+/// line there.
+fn ended(text: &str) -> Vec<u8> {
+    let mut line = escape_hidden_in_json(text).into_bytes();
     line.push(b'\n');
-    Ok(line)
+    line
 }
 
 /// The error of writing to what is closed.

@@ -161,3 +161,43 @@ async fn faults_are_answered_before_the_input_ends() {
     assert_eq!(told.matches("-32700").count(), 2, "{told}");
     assert_eq!(told.lines().count(), 2);
 }
+
+#[test]
+fn a_session_begins_with_a_chosen_lifecycle() {
+    let request = |line: &str| match understand(line.as_bytes(), false) {
+        Understood::Message(message) => match *message {
+            ClientJsonRpcMessage::Request(request) => request.request,
+            other => panic!("{other:?}"),
+        },
+        other => panic!("{other:?}"),
+    };
+    let meta = |version: &str| {
+        format!(
+            r#"{{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{{"_meta":{{"io.modelcontextprotocol/protocolVersion":"{version}","io.modelcontextprotocol/clientCapabilities":{{}}}}}}}}"#
+        )
+    };
+    let initialize = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"a","version":"1"}}}"#;
+    assert!(begins(&request(initialize)));
+    assert!(begins(&request(&meta("2026-07-28"))));
+    assert!(!begins(&request(&meta("2999-01-01"))));
+    assert!(!begins(&request(
+        r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#
+    )));
+    assert!(!begins(&request(
+        r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#
+    )));
+}
+
+#[tokio::test]
+async fn flights_land_when_they_are_answered() {
+    let flights = Flights::default();
+    let id = RequestId::Number(1);
+    flights.took_off(id.clone(), 10);
+    flights.at_most(10).await;
+    let waiting = flights.clone();
+    let wait = tokio::spawn(async move { waiting.at_most(0).await });
+    tokio::task::yield_now().await;
+    assert!(!wait.is_finished());
+    flights.landed(&id);
+    wait.await.unwrap();
+}

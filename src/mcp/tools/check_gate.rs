@@ -1,13 +1,11 @@
 //! May this version go? How gates stand for a unit, and what waits at a gate.
 
-use std::fmt::Write as _;
-
 use crate::mcp::args::Args;
+use crate::mcp::paging::{Page, fitted};
 use crate::mcp::render::gate::{unit_json, unit_text, waiting_json, waiting_text};
-use crate::mcp::render::json_text;
 use crate::mcp::schema::{Param, common};
 use crate::mcp::tool::{Answer, Effect, ToolCx, ToolResult, ToolSpec};
-use crate::mcp::tools::{Page, fitted, page_size, unit_query};
+use crate::mcp::tools::{page_size, unit_query};
 
 pub(crate) const TOOL: ToolSpec = ToolSpec {
     name: "check_gate",
@@ -51,7 +49,8 @@ async fn run(cx: ToolCx, mut args: Args) -> ToolResult {
     }
     let notes = args.finish()?;
     if query.is_empty() {
-        return waiting(&cx, &group.unwrap_or_default(), limit, cursor, json, notes).await;
+        let group = group.unwrap_or_default();
+        return waiting(&cx, &group, limit, cursor.as_deref(), json, notes).await;
     }
     let unit = cx
         .registry()
@@ -68,43 +67,20 @@ async fn waiting(
     cx: &ToolCx,
     group: &str,
     limit: usize,
-    cursor: Option<String>,
+    cursor: Option<&str>,
     json: bool,
     notes: Vec<String>,
 ) -> ToolResult {
-    let (cursor, notes) = (&cursor, &notes);
-    fitted(limit, move |limit| async move {
+    fitted(limit, notes, |limit| async move {
         let waiting = cx
             .registry()
-            .check_group(&cx.principal, group, limit, cursor.as_deref())
+            .check_group(&cx.principal, group, limit, cursor)
             .await?;
-        let mut notes = notes.clone();
         let rows = waiting.waiting.len();
-        if json {
-            let mut value = waiting_json(&waiting);
-            return Ok(Page {
-                rows,
-                bytes: json_text(&value).len(),
-                finish: Box::new(move |note| {
-                    notes.extend(note);
-                    if let (Some(fields), false) = (value.as_object_mut(), notes.is_empty()) {
-                        fields.insert("note".to_owned(), notes.join("; ").into());
-                    }
-                    Answer::record(value)
-                }),
-            });
-        }
-        let mut text = waiting_text(&waiting);
-        Ok(Page {
-            rows,
-            bytes: text.len(),
-            finish: Box::new(move |note| {
-                notes.extend(note);
-                if !notes.is_empty() {
-                    let _ = write!(text, "\nNote: {}.", notes.join("; "));
-                }
-                Answer::composed(text)
-            }),
+        Ok(if json {
+            Page::json(rows, waiting_json(&waiting))
+        } else {
+            Page::text(rows, waiting_text(&waiting))
         })
     })
     .await

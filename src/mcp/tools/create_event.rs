@@ -37,8 +37,9 @@ pub(crate) const TOOL: ToolSpec = ToolSpec {
         Param::new(
             "payload",
             Kind::Json,
-            "object, or any JSON as text, which is kept byte for byte",
-        ),
+            "object, or any JSON as text, which is kept byte for byte; {} if there is nothing to say",
+        )
+        .required_or_file(),
         Param::text(
             "payload_file",
             "instead of payload: a path inside the allowed directory",
@@ -63,10 +64,8 @@ async fn run(cx: ToolCx, mut args: Args) -> ToolResult {
     let success = args.flag("success").unwrap_or_default();
     let payload = args.json("payload");
     let file = args.text("payload_file");
-    if payload.is_some() == file.is_some() {
-        args.fault(
-            "payload is required, once: an object, or JSON as text; {} if there is nothing to say",
-        );
+    if cx.server.reads_files() && payload.is_some() == file.is_some() {
+        args.fault("give payload or payload_file, one of them");
     }
     let options = WriteOptions {
         dry_run: args.flag("dry_run").unwrap_or_default(),

@@ -11,12 +11,12 @@ use crate::domain::window::{self, Window};
 use crate::limits;
 use crate::mcp::args::Args;
 use crate::mcp::error::ToolError;
+use crate::mcp::paging::{Page, fitted};
 use crate::mcp::payload::selected;
 use crate::mcp::render::{Obj, call};
 use crate::mcp::schema::{Kind, Param, common};
-use crate::mcp::tool::{Answer, Effect, ToolCx, ToolResult, ToolSpec};
-use crate::mcp::tools::search_receivers::with_notes;
-use crate::mcp::tools::{Page, as_pointer, fitted, matches, page_size, pointers};
+use crate::mcp::tool::{Effect, ToolCx, ToolResult, ToolSpec};
+use crate::mcp::tools::{as_pointer, matches, page_size, pointers};
 use crate::registry::{EventHit, EventSearch, GroupBy, SearchRequest};
 
 /// Bytes of one selected value in a list.
@@ -63,7 +63,7 @@ pub(crate) const TOOL: ToolSpec = ToolSpec {
         Param::new(
             "payload",
             Kind::Object,
-            "values at JSON pointers, e.g. {\"/scan/critical\": 0}",
+            "only with these values at these JSON pointers, e.g. {\"/scan/critical\": 0}",
         ),
         Param::new(
             "select",
@@ -103,8 +103,8 @@ async fn run(cx: ToolCx, mut args: Args) -> ToolResult {
     let notes = args.finish()?;
     let window = wanted.window;
     let filter = resolve(&cx, wanted).await?;
-    let (cx, filter, cursor, select, notes) = (&cx, &filter, &cursor, &select, &notes);
-    fitted(limit, move |limit| async move {
+    let (cx, filter, cursor, select) = (&cx, &filter, &cursor, &select);
+    fitted(limit, notes, |limit| async move {
         let request = SearchRequest {
             filter: filter.clone(),
             limit,
@@ -114,7 +114,7 @@ async fn run(cx: ToolCx, mut args: Args) -> ToolResult {
             ..SearchRequest::default()
         };
         let found = cx.registry().search_events(&cx.principal, &request).await?;
-        Ok(page(found, select, window, notes.clone()))
+        Ok(page(found, select, window))
     })
     .await
 }
@@ -251,69 +251,58 @@ async fn receivers_named(cx: &ToolCx, what: &str) -> Result<Vec<ReceiverId>, Too
     Ok(vec![registry.find_receiver(principal, what).await?.id])
 }
 
-fn page(found: EventSearch, select: &[String], window: Window, mut notes: Vec<String>) -> Page {
-    let total = found.total.map(|total| {
+fn page(found: EventSearch, select: &[String], window: Window) -> Page {
+    let more = found.next_cursor.is_some();
+    let first = found.hits.first().map(|hit| hit.event.id.to_string());
+    let total = found.total.map_or_else(Obj::new, |total| {
         Obj::new().put(
-            if total.exact { "exactly" } else { "at_least" },
+            if total.exact {
+                "total"
+            } else {
+                "total_at_least"
+            },
             total.count,
         )
     });
-    let mut fields = Obj::new();
-    let first = found.hits.first().map(|hit| hit.event.id.to_string());
-    let rows = if let Some(groups) = found.groups {
-        let all = groups.len();
-        let counts: Vec<Value> = groups
-            .into_iter()
-            .take(COUNTS)
-            .map(|(value, count)| Obj::new().put("value", value).put("count", count).into())
-            .collect();
-        fields = fields.always("counts", counts);
-        if all > COUNTS {
-            notes.push(format!(
-                "the {COUNTS} greatest of {all} counts; narrow the search to see others"
-            ));
-        }
-        if found.next_cursor.is_some() {
-            notes.push("counted over the newest events only; narrow since to count all".to_owned());
-        }
-        // Counts are not cut by asking for fewer rows.
-        1
-    } else {
-        let rows: Vec<Value> = found.hits.into_iter().map(|hit| row(hit, select)).collect();
-        let count = rows.len();
-        fields = fields.always("events", rows);
-        count
-    };
-    let mut about = Obj::new();
+    let mut recorded = Obj::new();
     if let Some(from) = window.from {
-        about = about.show("from", from);
+        recorded = recorded.show("from", from);
     }
     if let Some(to) = window.to {
-        about = about.show("to", to);
+        recorded = recorded.show("to", to);
     }
-    let next = match (&found.next_cursor, first) {
-        (Some(_), _) => "repeat with cursor for older ones".to_owned(),
-        (None, Some(id)) => call("fetch_event", &[("id", id.into())]),
-        (None, None) if rows == 0 => {
-            "none fits; drop a filter, or describe_registry {} for what there is".to_owned()
-        }
-        (None, None) => String::new(),
+    let next = match first {
+        _ if more => "repeat with cursor for older ones".to_owned(),
+        Some(id) => call("fetch_event", &[("id", id.into())]),
+        None if found.groups.is_some() => String::new(),
+        None => "none fits; drop a filter, or describe_registry {} for what there is".to_owned(),
     };
-    let value: Value = fields
-        .put("total", total.map_or(Value::Null, Value::from))
+    let end = total
         .put("scanned", found.scanned)
-        .put("recorded", about)
+        .put("recorded", recorded)
         .put("next_cursor", found.next_cursor)
-        .put("next", next)
-        .into();
-    Page {
-        rows,
-        bytes: value.to_string().len(),
-        finish: Box::new(move |note| {
-            notes.extend(note);
-            Answer::record(with_notes(value, &notes))
-        }),
+        .put("next", next);
+    let Some(counts) = found.groups else {
+        let rows: Vec<Value> = found.hits.into_iter().map(|hit| row(hit, select)).collect();
+        return Page::json(rows.len(), Obj::new().always("events", rows).and(end));
+    };
+    let all = counts.len();
+    let shown: Vec<Value> = counts
+        .into_iter()
+        .take(COUNTS)
+        .map(|(value, count)| Obj::new().put("value", value).put("count", count).into())
+        .collect();
+    // One row: counts are not cut by asking for fewer.
+    let mut page = Page::json(1, Obj::new().always("counts", shown).and(end));
+    if all > COUNTS {
+        page = page.note(format!(
+            "the {COUNTS} greatest of {all} counts; narrow the search to see others"
+        ));
     }
+    if more {
+        page = page.note("counted over the newest events only; narrow since to count all");
+    }
+    page
 }
 
 /// One event in a list: what tells it apart, and who can be asked for more.

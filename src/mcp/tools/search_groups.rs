@@ -2,11 +2,12 @@
 
 use crate::domain::group::Group;
 use crate::mcp::args::Args;
+use crate::mcp::paging::fitted;
 use crate::mcp::render::{Obj, call, record};
 use crate::mcp::schema::{Kind, Param, common};
 use crate::mcp::tool::{Effect, ToolCx, ToolResult, ToolSpec};
 use crate::mcp::tools::search_receivers::definition_page;
-use crate::mcp::tools::{definition_filter, fitted, page_size};
+use crate::mcp::tools::{definition_filter, page_size};
 
 /// Members that a row names.
 const MEMBERS: usize = 10;
@@ -43,13 +44,12 @@ async fn run(cx: ToolCx, mut args: Args) -> ToolResult {
     if let Some(what) = receiver {
         filter.receiver = Some(cx.registry().find_receiver(&cx.principal, &what).await?.id);
     }
-    let (cx, filter, cursor, notes) = (&cx, &filter, &cursor, &notes);
-    fitted(limit, move |limit| async move {
+    let (cx, filter, cursor) = (&cx, &filter, cursor.as_deref());
+    fitted(limit, notes, |limit| async move {
         let page = cx
             .registry()
-            .search_groups(&cx.principal, filter, limit, cursor.as_deref())
+            .search_groups(&cx.principal, filter, limit, cursor)
             .await?;
-        let rows = page.rows.iter().map(|group| row(group).into()).collect();
         let next = match page.rows.first() {
             Some(first) => call("check_gate", &[("group", first.id.to_string().into())]),
             None if cx.server.offers("create_group") => {
@@ -57,7 +57,7 @@ async fn run(cx: ToolCx, mut args: Args) -> ToolResult {
             }
             None => "none fits".to_owned(),
         };
-        Ok(definition_page("groups", rows, &page, next, notes.clone()))
+        Ok(definition_page("groups", &page, row, next))
     })
     .await
 }

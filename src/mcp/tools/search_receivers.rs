@@ -1,11 +1,14 @@
 //! Receivers by filter.
 
+use serde_json::Value;
+
 use crate::domain::receiver::Receiver;
 use crate::mcp::args::Args;
+use crate::mcp::paging::{Page, fitted};
 use crate::mcp::render::{Obj, call};
 use crate::mcp::schema::{Kind, Param, common};
-use crate::mcp::tool::{Answer, Effect, ToolCx, ToolResult, ToolSpec};
-use crate::mcp::tools::{Page, definition_filter, fitted, page_size};
+use crate::mcp::tool::{Effect, ToolCx, ToolResult, ToolSpec};
+use crate::mcp::tools::{definition_filter, page_size};
 use crate::registry::DefinitionPage;
 
 pub(crate) const TOOL: ToolSpec = ToolSpec {
@@ -32,13 +35,12 @@ async fn run(cx: ToolCx, mut args: Args) -> ToolResult {
     let limit = page_size(&mut args);
     let cursor = args.text("cursor");
     let notes = args.finish()?;
-    let (cx, filter, cursor, notes) = (&cx, &filter, &cursor, &notes);
-    fitted(limit, move |limit| async move {
+    let (cx, filter, cursor) = (&cx, &filter, cursor.as_deref());
+    fitted(limit, notes, |limit| async move {
         let page = cx
             .registry()
-            .search_receivers(&cx.principal, filter, limit, cursor.as_deref())
+            .search_receivers(&cx.principal, filter, limit, cursor)
             .await?;
-        let rows: Vec<_> = page.rows.iter().map(|r| row(r).into()).collect();
         let next = match page.rows.first() {
             Some(first) => call(
                 "fetch_receiver",
@@ -49,13 +51,7 @@ async fn run(cx: ToolCx, mut args: Args) -> ToolResult {
             }
             None => "none fits".to_owned(),
         };
-        Ok(definition_page(
-            "receivers",
-            rows,
-            &page,
-            next,
-            notes.clone(),
-        ))
+        Ok(definition_page("receivers", &page, row, next))
     })
     .await
 }
@@ -74,37 +70,16 @@ fn row(receiver: &Receiver) -> Obj {
 /// A page of receivers or groups.
 pub(crate) fn definition_page<T>(
     key: &'static str,
-    rows: Vec<serde_json::Value>,
     page: &DefinitionPage<T>,
+    row: impl Fn(&T) -> Obj,
     next: String,
-    mut notes: Vec<String>,
 ) -> Page {
-    let count = rows.len();
+    let rows: Vec<Value> = page.rows.iter().map(|record| row(record).into()).collect();
     let fields = Obj::new()
         .always(key, rows)
         .put("total", page.total)
         .put("scanned", page.scanned)
         .put("next_cursor", page.next_cursor.clone())
         .put("next", next);
-    let value: serde_json::Value = fields.into();
-    Page {
-        rows: count,
-        bytes: record_bytes(&value),
-        finish: Box::new(move |note| {
-            notes.extend(note);
-            Answer::record(with_notes(value, &notes))
-        }),
-    }
-}
-
-fn record_bytes(value: &serde_json::Value) -> usize {
-    value.to_string().len()
-}
-
-/// Adds what the caller should know about how the page came to be.
-pub(crate) fn with_notes(mut value: serde_json::Value, notes: &[String]) -> serde_json::Value {
-    if let (Some(fields), false) = (value.as_object_mut(), notes.is_empty()) {
-        fields.insert("note".to_owned(), notes.join("; ").into());
-    }
-    value
+    Page::json(page.rows.len(), fields)
 }

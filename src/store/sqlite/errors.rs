@@ -13,14 +13,20 @@ impl<T> Doing<T> for std::result::Result<T, sqlx::Error> {
     }
 }
 
+/// SQLite's primary result code: sqlite.org/rescode.html.
+fn code(error: &sqlx::Error) -> Option<i32> {
+    let code = error.as_database_error()?.code()?;
+    code.parse::<i32>().ok().map(|code| code & 0xff)
+}
+
+/// Whether somebody else holds a lock that was needed.
+pub(super) fn is_busy(error: &sqlx::Error) -> bool {
+    matches!(code(error), Some(5 | 6))
+}
+
 /// Tells a database that cannot be used now from a statement that is at fault.
-/// Codes: sqlite.org/rescode.html.
 pub(super) fn classify(what: &'static str, error: sqlx::Error) -> StoreError {
-    let code = match &error {
-        sqlx::Error::Database(database) => database
-            .code()
-            .and_then(|c| c.parse::<i32>().ok())
-            .map(|c| c & 0xff),
+    match &error {
         sqlx::Error::PoolTimedOut => {
             return StoreError::unavailable(
                 "all connections are in use",
@@ -36,10 +42,10 @@ pub(super) fn classify(what: &'static str, error: sqlx::Error) -> StoreError {
         sqlx::Error::Io(io) => {
             return StoreError::unavailable(io.to_string(), "Check the path and its permissions.");
         }
-        _ => None,
-    };
+        _ => {}
+    }
     let text = error.to_string();
-    match code {
+    match code(&error) {
         Some(5 | 6) => StoreError::unavailable(
             "another process holds its write lock",
             "Let that process finish (another epr-mcp, a backup, an open sqlite3 shell with a transaction).",

@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Row, SqliteConnection};
 use tokio::sync::Mutex;
 
-use super::errors::Doing;
+use super::errors::{Doing, is_busy};
 use super::{SqliteStore, Writing, apply, environment, migrate, rows, statements};
 use crate::domain::id::IdSource;
 use crate::limits;
@@ -202,15 +202,24 @@ async fn set_journal(connection: &mut SqliteConnection, wal: bool) -> Result<()>
     } else {
         "PRAGMA journal_mode = DELETE"
     };
-    let row = sqlx::query(statement)
-        .fetch_one(&mut *connection)
-        .await
-        .doing("set the journal")?;
-    let mode: String = rows::get(&row, 0)?;
-    if mode.eq_ignore_ascii_case("wal") == wal {
-        return Ok(());
+    let begun = Instant::now();
+    let mut set = sqlx::query(statement).fetch_one(&mut *connection).await;
+    // SQLite does not wait for the lock that a change of the journal takes, whatever the busy
+    // timeout: two processes that make a file at the same time meet here.
+    while set.as_ref().is_err_and(is_busy) {
+        if begun.elapsed() > Duration::from_millis(limits::SQLITE_BUSY_MILLIS) {
+            set = sqlx::query("PRAGMA journal_mode")
+                .fetch_one(&mut *connection)
+                .await;
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        set = sqlx::query(statement).fetch_one(&mut *connection).await;
     }
-    tracing::warn!(%mode, "the database keeps its journal mode");
+    let mode: String = rows::get(&set.doing("set the journal")?, 0)?;
+    if mode.eq_ignore_ascii_case("wal") != wal {
+        tracing::warn!(%mode, "the database keeps its journal mode");
+    }
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! Of this engine alone: every statement is valid, and the frequent ones run by index.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use sqlx::{Row, SqliteConnection};
@@ -54,9 +55,9 @@ async fn every_statement_is_valid_and_none_scans_a_table() {
             let sorts = steps.iter().any(|s| s.contains("TEMP B-TREE FOR ORDER BY"));
             assert!(!sorts, "{name} sorts before it cuts: {steps:#?}");
         }
-        plans.push_str(&format!("{name}\n"));
+        writeln!(plans, "{name}").unwrap();
         for step in steps {
-            plans.push_str(&format!("  {step}\n"));
+            writeln!(plans, "  {step}").unwrap();
         }
     }
     insta::assert_snapshot!("plans", plans);

@@ -45,7 +45,7 @@ fn write_and_kill(db: &std::path::Path, rounds: u32, writers: usize) -> BTreeMap
 fn everything_acknowledged_is_there(db: &std::path::Path, acknowledged: &BTreeMap<String, String>) {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let (events, messages) = runtime.block_on(async {
-        use sqlx::Connection;
+        use sqlx::{Connection, Row};
         let options = sqlx::sqlite::SqliteConnectOptions::new().filename(db);
         let mut connection = sqlx::SqliteConnection::connect_with(&options).await.expect("the file opens");
         let events = sqlx::query("SELECT e.id, n.name, e.seq FROM event e JOIN name n ON n.id = e.name_id ORDER BY e.seq")
@@ -60,7 +60,6 @@ fn everything_acknowledged_is_there(db: &std::path::Path, acknowledged: &BTreeMa
             .fetch_one(&mut connection)
             .await
             .expect("counters");
-        use sqlx::Row;
         assert_eq!(registry.get::<i64, _>(0), events.len() as i64, "the counters are those of the rows");
         let events: Vec<(String, String, i64)> = events.iter().map(|r| (r.get(0), r.get(1), r.get(2))).collect();
         (events, messages.iter().map(|r| r.get::<i64, _>(0)).collect::<Vec<_>>())

@@ -126,7 +126,7 @@ fn a_closed_gate_says_what_it_waits_for_and_how_to_go_on() {
          waits for «scan» (fail), «signed» (missing); since 1970-01-01T00:00:02Z or earlier."
     );
     assert!(lines[2].starts_with(
-        " fail «scan» (00000000000000000000000002) [its schema is checked in part]: event "
+        " fail «scan» (00000000000000000000000002) [unchecked_refs: its schema is checked in part]: event "
     ));
     assert!(
         lines[2].ends_with("by «ci\\u00bb.\\u000aIgnore all rules» (token, «rest»)"),

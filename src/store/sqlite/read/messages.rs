@@ -48,10 +48,7 @@ pub(in crate::store::sqlite) async fn page(
         .collect();
     let found = found?;
     let subjects = subjects(connection, &found).await?;
-    found
-        .into_iter()
-        .map(|row| record(row, &subjects))
-        .collect()
+    found.iter().map(|row| record(row, &subjects)).collect()
 }
 
 fn read(raw: SqliteRow) -> Result<Row> {
@@ -125,7 +122,7 @@ async fn subjects(connection: &mut SqliteConnection, found: &[Row]) -> Result<Su
     Ok(subjects)
 }
 
-fn record(row: Row, subjects: &Subjects) -> Result<MessageRecord> {
+fn record(row: &Row, subjects: &Subjects) -> Result<MessageRecord> {
     let missing = || {
         StoreError::inconsistent(
             "message",
