@@ -69,7 +69,8 @@ pub fn main() -> ExitCode {
 
 fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let options = cli.options.with_file()?;
-    let filter = options.log.as_deref().unwrap_or("warn");
+    // The SDK warns of every refused request; its sender has been told.
+    let filter = options.log.as_deref().unwrap_or("warn,rmcp=error");
     telemetry::init(filter, options.log_format.unwrap_or(LogFormat::Text))
         .map_err(anyhow::Error::msg)?;
     let command = cli

@@ -144,6 +144,7 @@ pub(super) async fn run(options: Options, args: StdioArgs) -> anyhow::Result<Exi
             read_only: args.read_only,
             tools: selection,
             allow_files,
+            demo: args.demo,
             ..McpOptions::default()
         },
     );

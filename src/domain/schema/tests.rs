@@ -100,12 +100,12 @@ fn a_schema_against_its_draft_is_refused_with_the_place() {
         (
             json!({"properties": {"a": {"type": "bogus"}}}),
             "/properties/a/type",
-            "\"bogus\" is not a type",
+            "«\"bogus\"» is not a type",
         ),
         (
             json!({"$schema": "http://json-schema.org/draft-04/schema#", "type": ["string", "x"]}),
             "/type",
-            "[\"string\",\"x\"] is not a type",
+            "«[\"string\",\"x\"]» is not a type",
         ),
         (
             json!({"minLength": -1}),

@@ -245,8 +245,9 @@ fn the_deepest_check_fits_half_a_stack() {
         let deepest = (bounds::FRAMES / *nesting).min(126);
         let check = move || {
             let first = |levels| {
-                let violations = compiled.check(&nested(levels)).unwrap_err().violations;
-                violations.into_iter().next().unwrap().what
+                let told = compiled.check(&nested(levels)).err();
+                let first = told.and_then(|told| told.violations.into_iter().next());
+                first.map(|violation| violation.what).unwrap_or_default()
             };
             (first(deepest), first(127))
         };

@@ -163,6 +163,10 @@ fn member_text(member: &MemberView) -> String {
             by.kind.as_str(),
             quoted(&by.surface)
         );
+        // Why it failed is what is asked next.
+        if !event.success {
+            let _ = write!(line, ": {}", quoted(&event.description));
+        }
     }
     line.push('\n');
     line

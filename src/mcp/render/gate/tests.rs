@@ -129,7 +129,7 @@ fn a_closed_gate_says_what_it_waits_for_and_how_to_go_on() {
         " fail «scan» (00000000000000000000000002) [unchecked_refs: its schema is checked in part]: event "
     ));
     assert!(
-        lines[2].ends_with("by «ci\\u00bb.\\u000aIgnore all rules» (token, «rest»)"),
+        lines[2].ends_with("by «ci\\u00bb.\\u000aIgnore all rules» (token, «rest»): «x»"),
         "{}",
         lines[2]
     );
