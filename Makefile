@@ -32,9 +32,8 @@ demo: ## Play the demo
 generate: ## Write the documents that are made from the code
 	$(CARGO) build --locked
 	@mkdir -p docs
-	$(BINARY) generate mcp-json > mcp.json
-	$(BINARY) generate tools > docs/TOOLS.md
-	$(BINARY) generate config > docs/CONFIGURATION.md
+	@set -e; write() { $(BINARY) generate "$$1" > .generated || { rm -f .generated; exit 1; }; mv .generated "$$2"; echo "$$2"; }; \
+	write mcp-json mcp.json; write tools docs/TOOLS.md; write config docs/CONFIGURATION.md
 
 snap: ## Review changed snapshots (on a terminal; elsewhere accept them), drop unused ones
 	@test -x $(TOOLS)/cargo-insta || { echo "cargo-insta is missing: make test-deps" >&2; exit 1; }

@@ -1,1 +1,91 @@
-fn main() {}
+//! The benchmark: four groups of figures, each beside its baseline from the same run.
+//!
+//! `cargo bench` runs all of them, `cargo bench --bench registry -- write search` those groups. A
+//! figure that misses its goal makes the exit code 1. What was measured is also written to
+//! `bench.jsonl` in the target directory, one object a line.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a benchmark reports to people"
+)]
+
+mod registry {
+    pub(crate) mod data;
+    pub(crate) mod facts;
+    pub(crate) mod memory;
+    pub(crate) mod plain;
+    pub(crate) mod report;
+    pub(crate) mod sdk;
+    pub(crate) mod search;
+    pub(crate) mod server;
+    pub(crate) mod spawn;
+    pub(crate) mod stats;
+    pub(crate) mod world;
+    pub(crate) mod write;
+}
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use registry::data::Databases;
+use registry::report::Report;
+use registry::{data, facts, memory, sdk, search, spawn, write};
+
+/// The groups of figures, in the order in which they run.
+const GROUPS: [&str; 4] = ["spawn", "write", "search", "memory"];
+
+fn main() -> ExitCode {
+    if std::env::var_os(sdk::ROLE).is_some() {
+        return sdk::main();
+    }
+    match run() {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("the benchmark failed: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run() -> anyhow::Result<bool> {
+    // Cargo adds --bench.
+    let asked: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|arg| arg != "--bench")
+        .collect();
+    if let Some(unknown) = asked.iter().find(|group| !GROUPS.contains(&group.as_str())) {
+        anyhow::bail!(
+            "there is no group {unknown}; there are {}",
+            GROUPS.join(", ")
+        );
+    }
+    let wanted = |group: &str| asked.is_empty() || asked.iter().any(|a| a == group);
+    let begun = Instant::now();
+    // As many workers as the server has.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
+    let databases = runtime.block_on(Databases::prepare(wanted("search")))?;
+    let facts = runtime.block_on(facts::gather(&databases))?;
+    println!("{facts}");
+    let mut report = Report::new(facts);
+    if wanted("spawn") {
+        spawn::run(&databases, &mut report)?;
+    }
+    if wanted("write") {
+        runtime.block_on(write::run(&databases, &mut report))?;
+    }
+    if wanted("search") {
+        runtime.block_on(search::run(&databases, &mut report))?;
+    }
+    if wanted("memory") {
+        memory::run(&databases, &mut report)?;
+    }
+    println!("{report}");
+    println!("Took {:.0} s.", begun.elapsed().as_secs_f64());
+    report.save(&data::target().join("bench.jsonl"))?;
+    Ok(report.passes())
+}

@@ -90,6 +90,9 @@ pub const CURSOR_CHARS: usize = 1_024;
 pub const ANSWER_BYTES: usize = 20_000;
 /// Milliseconds that one SQLite connection waits for another process's lock.
 pub const SQLITE_BUSY_MILLIS: u64 = 5_000;
+/// Milliseconds between two looks at SQLite's write lock. SQLite's own wait grows to 100 ms, in which
+/// a process that writes all the time takes the lock again and again; its neighbour would starve.
+pub const SQLITE_LOCK_POLL_MILLIS: u64 = 2;
 /// SQLite connections for reading.
 pub const SQLITE_READERS: u32 = 4;
 /// KiB of page cache for each SQLite connection.

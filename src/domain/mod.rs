@@ -3,7 +3,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`time`], [`id`] | instants and ids; the [`time::Clock`] and [`id::IdSource`] they come from |
-//! | [`unit`], [`receiver`], [`group`], [`event`] | the records |
+//! | [`mod@unit`], [`receiver`], [`group`], [`event`] | the records |
 //! | [`principal`] | who asks, and what they may do |
 //! | [`text`], [`json`], [`schema`] | what a field, a payload and a receiver's schema must look like |
 //! | [`gate`] | when a gate passes |

@@ -151,7 +151,8 @@ impl Registry {
             self.learn_receivers(store, &mut known, &stretch.events)
                 .await?;
             let mut stopped_at = None;
-            for event in stretch.events {
+            let mut events = stretch.events.into_iter();
+            for event in events.by_ref() {
                 let Some(receiver) = known.get(&event.receiver_id).cloned() else {
                     continue;
                 };
@@ -196,7 +197,7 @@ impl Registry {
             }
             if let Some(seq) = stopped_at {
                 // Nothing may be skipped: go on right after the last event that was looked at.
-                if !at_end || needs_payload {
+                if !at_end || !events.as_slice().is_empty() {
                     position = Some(seq);
                 }
                 break;

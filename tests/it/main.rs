@@ -1,4 +1,13 @@
 //! The integration tests: one binary, so that everything links once.
+//!
+//! | module | what it proves |
+//! |---|---|
+//! | `store` | what every database engine has to do: one suite that each engine runs |
+//! | `registry` | the use cases: searches, names, gates, rights, faults of the database |
+//! | `gating` | gates without the faults of the existing server |
+//! | `crash` | what was acknowledged survives a killed process, whole |
+//! | `mcp` | the server as a client meets it |
+//! | `architecture` | the order of the modules |
 
 #![expect(
     clippy::unwrap_used,
@@ -11,4 +20,10 @@
     reason = "a test fails by panicking, says what it left out, and has no runtime to block"
 )]
 
+mod architecture;
+mod crash;
+mod gating;
+mod harness;
 mod mcp;
+mod registry;
+mod store;

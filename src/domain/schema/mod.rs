@@ -8,7 +8,7 @@
 //! | [`patterns`] | regular expressions, on a linear engine and within limits |
 //! | [`meter`], [`unique`] | what a single check may spend |
 //! | [`check`] | what does not match, in the words that existing clients know |
-//! | [`named`], [`cdevents`] | the schemas that are here by name |
+//! | [`mod@named`], [`cdevents`] | the schemas that are here by name |
 //!
 //! Schemas and payloads are both hostile input. A schema is bounded before it is used: its size and
 //! depth, its cost (see [`cost`]), its patterns. A check is bounded while it runs: each look at a

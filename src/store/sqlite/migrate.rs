@@ -37,6 +37,8 @@ const CREATE_VERSION_TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_version (\
     version INTEGER PRIMARY KEY, name TEXT NOT NULL, readable_from INTEGER NOT NULL, applied_by TEXT NOT NULL)";
 const HAS_VERSION_TABLE: &str =
     "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'schema_version'";
+const COUNT_TABLES: &str = "SELECT count(*), count(*) FILTER (WHERE name IN ('schema_version', 'registry')) \
+    FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite!_%' ESCAPE '!'";
 const INSERT_VERSION: &str =
     "INSERT INTO schema_version (version, name, readable_from, applied_by) VALUES ($1, $2, $3, $4)";
 const INSERT_REGISTRY: &str = "INSERT OR IGNORE INTO registry (only_row, id) VALUES (1, $1)";
@@ -57,6 +59,23 @@ pub(super) async fn version(connection: &mut SqliteConnection) -> Result<(i64, i
     Ok((
         row.try_get(0).doing("read the schema version")?,
         row.try_get(1).doing("read the schema version")?,
+    ))
+}
+
+/// Refuses the database of another program. One statement, so that it sees a new one either empty
+/// or whole.
+pub(super) async fn check_ours(connection: &mut SqliteConnection) -> Result<()> {
+    let row = sqlx::query(COUNT_TABLES)
+        .fetch_one(connection)
+        .await
+        .doing("read the schema")?;
+    let count = |index| row.try_get::<i64, _>(index).doing("read the schema");
+    if count(0)? == 0 || count(1)? == 2 {
+        return Ok(());
+    }
+    Err(StoreError::unavailable(
+        "the file is the database of another program",
+        "Use another file with --db.",
     ))
 }
 

@@ -13,15 +13,16 @@ mod open;
 mod read;
 mod rows;
 mod statements;
+mod writing;
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use sqlx::{Connection, SqliteConnection, SqlitePool};
-use tokio::sync::Mutex;
+use sqlx::{Connection, SqlitePool};
+use tokio::sync::{Mutex, MutexGuard};
 
-use self::errors::{Doing, classify};
+use self::errors::Doing;
+use self::writing::Writing;
 use super::{
     AuditEntry, Bounds, Counters, Cutoffs, Decided, Result, Store, StoreError, StoreInfo, Stream,
 };
@@ -36,7 +37,6 @@ use crate::domain::receiver::Receiver;
 use crate::domain::search::{DefinitionFilter, Order, Page, Position, TextMatch};
 use crate::domain::time::Timestamp;
 use crate::domain::unit::{Unit, UnitKey};
-use crate::limits;
 
 pub use migrate::built_for;
 pub use open::{Durability, Journal, SqliteOptions, inspect, open};
@@ -51,15 +51,6 @@ pub struct SqliteStore {
     writer: Mutex<Writing>,
     readers: SqlitePool,
 }
-
-#[derive(Debug)]
-struct Writing {
-    connection: SqliteConnection,
-    recorders: apply::Recorders,
-}
-
-/// Recorders that are remembered; beyond that they are looked up.
-const KNOWN_RECORDERS: usize = 10_000;
 
 impl SqliteStore {
     /// Refuses when the file was removed or replaced: what would be written to it would be lost.
@@ -79,62 +70,14 @@ impl SqliteStore {
         ))
     }
 
-    /// Another process may have migrated the file in the meantime.
-    async fn check_version(connection: &mut SqliteConnection) -> Result<()> {
-        let (version, readable_from) = migrate::version(connection).await?;
-        migrate::check_readable(version, readable_from)
-    }
-
-    async fn write_transaction(
-        &self,
-        commands: &[Command],
-        now: Timestamp,
-    ) -> Result<Vec<Decided>> {
-        let mut guard = self.writer.lock().await;
-        let Writing {
-            connection,
-            recorders,
-        } = &mut *guard;
-        let mut transaction = connection
-            .begin_with("BEGIN IMMEDIATE")
-            .await
-            .doing("begin a write")?;
-        let begun = Instant::now();
-        Self::check_version(&mut transaction).await?;
-        let mut known = std::mem::take(recorders);
-        let mut decided = Vec::with_capacity(commands.len());
-        let mut wrote = false;
-        for step in commands.chunks(limits::BATCH_STEP) {
-            let mut state = load::state(&mut transaction, &Needs::of(step)).await?;
-            let (plan, results) = decide(&mut state, step, now);
-            wrote |= !plan.is_empty();
-            apply::plan(&mut transaction, &plan, &state, &mut known).await?;
-            decided.extend(results);
-            if begun.elapsed() > Duration::from_millis(limits::BATCH_MILLIS) {
-                break;
-            }
+    /// The writing side, with a connection to the very file that was opened.
+    async fn writing(&self) -> Result<MutexGuard<'_, Writing>> {
+        let mut writing = self.writer.lock().await;
+        self.check_present().await?;
+        if writing.reconnect().await? {
+            self.check_present().await?;
         }
-        if !wrote {
-            transaction.rollback().await.doing("end a write")?;
-            return Ok(decided);
-        }
-        match transaction.commit().await {
-            Ok(()) => {
-                if known.len() <= KNOWN_RECORDERS {
-                    *recorders = known;
-                }
-                Ok(decided)
-            }
-            Err(error) => {
-                drop(guard);
-                let error = classify("commit a write", error);
-                if self.is_written(commands, decided.len()).await? {
-                    Ok(decided)
-                } else {
-                    Err(error)
-                }
-            }
-        }
+        Ok(writing)
     }
 
     /// Whether a commit whose answer was an error is there all the same: looked up by the ids
@@ -167,8 +110,11 @@ impl Store for SqliteStore {
     }
 
     async fn write(&self, commands: &[Command], now: Timestamp) -> Result<Vec<Decided>> {
-        self.check_present().await?;
-        self.write_transaction(commands, now).await
+        let written = self.writing().await?.write(commands, now).await?;
+        match written.committed {
+            Err(error) if !self.is_written(commands, written.decided.len()).await? => Err(error),
+            _ => Ok(written.decided),
+        }
     }
 
     async fn preview(&self, command: &Command, now: Timestamp) -> Result<Decided> {
@@ -184,7 +130,7 @@ impl Store for SqliteStore {
     }
 
     async fn receivers(&self, ids: &[ReceiverId]) -> Result<Vec<Receiver>> {
-        read::receivers(&mut *self.reader().await?, ids).await
+        read::definitions::receivers(&mut *self.reader().await?, ids).await
     }
 
     async fn schema(&self, id: ReceiverId) -> Result<Option<String>> {
@@ -197,11 +143,11 @@ impl Store for SqliteStore {
         after: Position,
         limit: usize,
     ) -> Result<Page<Receiver>> {
-        read::find_receivers(&mut *self.reader().await?, filter, after, limit).await
+        read::definitions::find_receivers(&mut *self.reader().await?, filter, after, limit).await
     }
 
     async fn groups(&self, ids: &[GroupId]) -> Result<Vec<Group>> {
-        read::groups(&mut *self.reader().await?, ids).await
+        read::definitions::groups(&mut *self.reader().await?, ids).await
     }
 
     async fn find_groups(
@@ -210,11 +156,11 @@ impl Store for SqliteStore {
         after: Position,
         limit: usize,
     ) -> Result<Page<Group>> {
-        read::find_groups(&mut *self.reader().await?, filter, after, limit).await
+        read::definitions::find_groups(&mut *self.reader().await?, filter, after, limit).await
     }
 
     async fn groups_of(&self, receivers: &[ReceiverId], limit: usize) -> Result<Vec<Group>> {
-        read::groups_of(&mut *self.reader().await?, receivers, limit).await
+        read::definitions::groups_of(&mut *self.reader().await?, receivers, limit).await
     }
 
     async fn event_seqs(&self, ids: &[EventId]) -> Result<Vec<i64>> {
@@ -313,34 +259,7 @@ impl Store for SqliteStore {
     }
 
     async fn prune(&self, cutoffs: &Cutoffs, limit: usize) -> Result<u64> {
-        self.check_present().await?;
-        let mut guard = self.writer.lock().await;
-        let connection = &mut guard.connection;
-        let mut transaction = connection
-            .begin_with("BEGIN IMMEDIATE")
-            .await
-            .doing("begin to prune")?;
-        Self::check_version(&mut transaction).await?;
-        let mut pruned = 0;
-        for (statement, before) in [
-            (statements::PRUNE_MESSAGES, cutoffs.messages),
-            (statements::PRUNE_AUDIT, cutoffs.audit),
-            (statements::PRUNE_IDEMPOTENCY, cutoffs.idempotency),
-        ] {
-            let query = sqlx::query(statement)
-                .bind(before.as_micros())
-                .bind(i64::try_from(limit).unwrap_or(i64::MAX));
-            pruned += query
-                .execute(&mut *transaction)
-                .await
-                .doing("prune")?
-                .rows_affected();
-        }
-        transaction
-            .commit()
-            .await
-            .map_err(|error| classify("commit a pruning", error))?;
-        Ok(pruned)
+        self.writing().await?.prune(cutoffs, limit).await
     }
 
     async fn check(&self) -> Result<Vec<String>> {
@@ -348,15 +267,7 @@ impl Store for SqliteStore {
     }
 
     async fn close(&self) {
-        // The writer's connection ends with the process; a last checkpoint leaves a small log.
-        let mut writing = self.writer.lock().await;
-        if let Err(error) = sqlx::query("PRAGMA wal_checkpoint(PASSIVE)")
-            .execute(&mut writing.connection)
-            .await
-        {
-            tracing::debug!(%error, "no checkpoint at the end");
-        }
-        drop(writing);
+        self.writer.lock().await.checkpoint().await;
         self.readers.close().await;
     }
 }

@@ -9,7 +9,8 @@ use sqlx::{ConnectOptions, Row, SqliteConnection};
 use tokio::sync::Mutex;
 
 use super::errors::{Doing, is_busy};
-use super::{SqliteStore, Writing, apply, environment, migrate, rows, statements};
+use super::writing::Writing;
+use super::{SqliteStore, environment, migrate, rows, statements};
 use crate::domain::id::IdSource;
 use crate::limits;
 use crate::store::{Result, StoreError, StoreInfo};
@@ -102,7 +103,8 @@ pub async fn open(options: &SqliteOptions, ids: &dyn IdSource) -> Result<SqliteS
         Journal::Rollback => false,
         Journal::Auto => place.remote.is_none(),
     };
-    let mut connection = connect(options, path).await?;
+    let mut connection = connect(options, true).await?;
+    migrate::check_ours(&mut connection).await?;
     if writable(path).await {
         set_journal(&mut connection, wal).await?;
         migrate::migrate(&mut connection, &ids.next().to_string()).await?;
@@ -159,18 +161,17 @@ pub async fn open(options: &SqliteOptions, ids: &dyn IdSource) -> Result<SqliteS
         },
         path: path.clone(),
         identity: environment::identity(path).await,
-        writer: Mutex::new(Writing {
-            connection,
-            recorders: apply::Recorders::new(),
-        }),
+        writer: Mutex::new(Writing::new(options.clone(), connection)),
         readers,
     })
 }
 
-async fn connect(options: &SqliteOptions, path: &Path) -> Result<SqliteConnection> {
+/// Opens a connection; `create` makes a file that is missing.
+pub(super) async fn connect(options: &SqliteOptions, create: bool) -> Result<SqliteConnection> {
+    let path = &options.path;
     options
         .connect()
-        .create_if_missing(true)
+        .create_if_missing(create)
         .connect()
         .await
         .doing("open the database")
@@ -223,13 +224,25 @@ async fn set_journal(connection: &mut SqliteConnection, wal: bool) -> Result<()>
     Ok(())
 }
 
+/// How long a connection waits inside SQLite for somebody else's lock.
+pub(super) async fn set_busy_timeout(connection: &mut SqliteConnection, millis: u64) -> Result<()> {
+    // A pragma takes no bound values; the text is a number of ours.
+    let statement = sqlx::AssertSqlSafe(format!("PRAGMA busy_timeout = {millis}"));
+    sqlx::query(statement)
+        .execute(connection)
+        .await
+        .doing("set the wait for a lock")?;
+    Ok(())
+}
+
 /// What `doctor` and `migrate` can tell of a file without changing it: its schema version, 0 for
 /// a missing or empty file.
 pub async fn inspect(options: &SqliteOptions) -> Result<i64> {
     if !tokio::fs::try_exists(&options.path).await.unwrap_or(false) {
         return Ok(0);
     }
-    let mut connection = connect(options, &options.path).await?;
+    let mut connection = connect(options, false).await?;
+    migrate::check_ours(&mut connection).await?;
     let (version, readable_from) = migrate::version(&mut connection).await?;
     migrate::check_readable(version, readable_from)?;
     Ok(version)

@@ -1,6 +1,7 @@
 //! The server as a client meets it: the real binary, over stdio.
 
 mod bad_input;
+mod bad_schemas;
 mod client;
 mod hostile;
 mod kill;

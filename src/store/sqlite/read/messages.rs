@@ -98,7 +98,7 @@ async fn subjects(connection: &mut SqliteConnection, found: &[Row]) -> Result<Su
         .chain(of_events)
         .collect();
     let receivers: Vec<_> = receivers.into_iter().collect();
-    for receiver in super::receivers(connection, &receivers).await? {
+    for receiver in super::definitions::receivers(connection, &receivers).await? {
         let text = load::schema(connection, receiver.id)
             .await?
             .unwrap_or_else(|| "{}".to_owned());
@@ -114,7 +114,7 @@ async fn subjects(connection: &mut SqliteConnection, found: &[Row]) -> Result<Su
         .collect();
     let groups: Vec<_> = groups.into_iter().collect();
     subjects.groups.extend(
-        super::groups(connection, &groups)
+        super::definitions::groups(connection, &groups)
             .await?
             .into_iter()
             .map(|g| (g.id, g)),

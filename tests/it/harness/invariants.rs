@@ -1,0 +1,151 @@
+//! What must hold in a SQLite registry at any time, told from its rows.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use epr_mcp::domain::message::{MessageRecord, MessageSubject};
+use sqlx::{Connection, Row, SqliteConnection};
+
+/// Each counts the rows that are not as they must be.
+const FAULTS: &[(&str, &str)] = &[
+    (
+        "positions of events have gaps, or the running number is another",
+        "SELECT count(*) FROM registry WHERE last_event_seq <> (SELECT count(*) FROM event) \
+         OR last_event_seq <> (SELECT coalesce(max(seq), 0) FROM event)",
+    ),
+    (
+        "positions of messages have gaps, or the running number is another",
+        "SELECT count(*) FROM registry WHERE last_message_seq <> (SELECT count(*) FROM message) \
+         OR last_message_seq <> (SELECT coalesce(max(seq), 0) FROM message)",
+    ),
+    (
+        "running numbers of units and names",
+        "SELECT count(*) FROM registry WHERE last_unit_id <> (SELECT count(*) FROM unit) \
+         OR last_name_id <> (SELECT count(*) FROM name)",
+    ),
+    (
+        "totals",
+        "SELECT count(*) FROM registry \
+         WHERE succeeded <> (SELECT count(*) FROM event WHERE success = 1) \
+         OR failed <> (SELECT count(*) FROM event WHERE success = 0) \
+         OR receivers <> (SELECT count(*) FROM receiver) \
+         OR groups <> (SELECT count(*) FROM receiver_group)",
+    ),
+    (
+        "counters of names",
+        "SELECT count(*) FROM name n WHERE \
+         succeeded <> (SELECT count(*) FROM event e WHERE e.name_id = n.id AND success = 1) \
+         OR failed <> (SELECT count(*) FROM event e WHERE e.name_id = n.id AND success = 0)",
+    ),
+    (
+        "counters of receivers",
+        "SELECT count(*) FROM receiver r WHERE \
+         succeeded <> (SELECT count(*) FROM event e WHERE e.receiver_num = r.num AND success = 1) \
+         OR failed <> (SELECT count(*) FROM event e WHERE e.receiver_num = r.num AND success = 0)",
+    ),
+    (
+        "counters of units",
+        "SELECT count(*) FROM unit u \
+         WHERE events <> (SELECT count(*) FROM event e WHERE e.unit_id = u.id)",
+    ),
+    (
+        "an event without exactly one message of its own",
+        "SELECT (SELECT count(*) FROM event WHERE seq NOT IN \
+         (SELECT event_seq FROM message WHERE kind = 1)) + (SELECT count(*) FROM \
+         (SELECT event_seq FROM message WHERE kind = 1 GROUP BY event_seq HAVING count(*) > 1))",
+    ),
+    (
+        "a message without its event",
+        "SELECT count(*) FROM message WHERE kind IN (1, 5) AND (event_seq IS NULL \
+         OR event_seq NOT IN (SELECT seq FROM event))",
+    ),
+    (
+        "a definition without exactly one message of its own",
+        "SELECT (SELECT count(*) FROM receiver r WHERE 1 <> (SELECT count(*) FROM message m \
+         WHERE m.kind = 2 AND m.receiver_num = r.num)) + (SELECT count(*) FROM receiver_group g \
+         WHERE 1 <> (SELECT count(*) FROM message m WHERE m.kind = 3 AND m.group_num = g.num))",
+    ),
+    (
+        "a definition without exactly one audit row",
+        "SELECT (SELECT count(*) FROM receiver r WHERE 1 <> (SELECT count(*) FROM audit a \
+         WHERE a.action = 'create_receiver' AND a.target = r.id)) \
+         + (SELECT count(*) FROM receiver_group g WHERE 1 <> (SELECT count(*) FROM audit a \
+         WHERE a.action = 'create_group' AND a.target = g.id))",
+    ),
+    (
+        "a payload that is missing, or stands twice",
+        "SELECT count(*) FROM event e WHERE (e.payload IS NULL) \
+         <> (SELECT count(*) FROM payload p WHERE p.event_seq = e.seq)",
+    ),
+    (
+        "a newest event that is another",
+        "SELECT count(*) FROM latest l WHERE seq <> (SELECT max(seq) FROM event e \
+         WHERE e.unit_id = l.unit_id AND e.receiver_num = l.receiver_num) \
+         OR success <> (SELECT success FROM event e WHERE e.seq = l.seq)",
+    ),
+    (
+        "a newest event that is not kept",
+        "SELECT (SELECT count(*) FROM (SELECT DISTINCT unit_id, receiver_num FROM event)) \
+         <> (SELECT count(*) FROM latest)",
+    ),
+    (
+        "time that goes back",
+        "SELECT count(*) FROM event e JOIN event f ON f.seq = e.seq + 1 \
+         WHERE f.created_at < e.created_at",
+    ),
+    (
+        "a foreign key that leads nowhere",
+        "SELECT count(*) FROM pragma_foreign_key_check",
+    ),
+    (
+        "damage",
+        "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check <> 'ok'",
+    ),
+];
+
+/// Fails unless the file is whole and its rows agree with each other.
+pub(crate) async fn assert_whole(path: &Path) {
+    let mut raw = SqliteConnection::connect(path.to_str().unwrap())
+        .await
+        .unwrap();
+    for (fault, count) in FAULTS {
+        let row = sqlx::query(*count).fetch_one(&mut raw).await.unwrap();
+        assert_eq!(row.get::<i64, _>(0), 0, "{fault}");
+    }
+    raw.close().await.unwrap();
+}
+
+/// The completions that the events of a log lead to at one group of these receivers, enabled
+/// before the first event: the unit's name, and whether it is a transition. Told by the rule in
+/// its plainest form.
+pub(crate) fn expected_completions(
+    messages: &[MessageRecord],
+    members: &[&str],
+) -> Vec<(String, bool)> {
+    let mut newest: HashMap<(String, String), bool> = HashMap::new();
+    let mut expected = Vec::new();
+    for message in messages {
+        let MessageSubject::Event {
+            event, receiver, ..
+        } = &message.subject
+        else {
+            continue;
+        };
+        let receiver = &receiver.receiver.name;
+        if !members.contains(&receiver.as_str()) {
+            continue;
+        }
+        let name = &event.unit.name;
+        let passes = |newest: &HashMap<_, _>| {
+            members
+                .iter()
+                .all(|member| newest.get(&(name.clone(), (*member).to_owned())) == Some(&true))
+        };
+        let before = passes(&newest);
+        newest.insert((name.clone(), receiver.clone()), event.success);
+        if passes(&newest) {
+            expected.push((name.clone(), !before));
+        }
+    }
+    expected
+}

@@ -1,0 +1,8 @@
+//! The use cases, each over a registry on a file of its own.
+
+mod access;
+mod faults;
+mod gates;
+mod naming;
+mod search;
+mod search_property;

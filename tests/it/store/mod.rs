@@ -1,0 +1,85 @@
+//! What every engine has to do, written once over the [`Store`] trait. An engine joins with one
+//! line: `store_suite!(name, a function that gives a new database)`.
+
+mod lists;
+mod messages;
+mod names;
+mod paging;
+mod payloads;
+mod processes;
+pub(crate) mod scene;
+mod sqlite;
+mod streams;
+mod units;
+mod writes;
+
+macro_rules! store_suite {
+    ($engine:ident, $database:expr) => {
+        mod $engine {
+            store_suite! { @cases $database;
+                streams:
+                    every_stream_gives_its_events_in_both_orders_within_bounds,
+                    counts_are_kept_for_every_stream,
+                    a_stream_of_something_unknown_is_empty,
+                    a_time_leads_to_the_first_event_at_or_after_it;
+                names:
+                    names_come_in_character_order_by_value_and_by_prefix,
+                    the_newest_names_come_first;
+                units:
+                    units_are_found_by_key_row_name_and_version,
+                    the_newest_event_of_each_receiver_is_kept_for_each_unit,
+                    units_of_a_receiver_come_by_their_newest_event,
+                    five_fields_of_255_characters_outside_ascii_come_back;
+                lists:
+                    receivers_and_groups_come_back_as_they_were_written,
+                    definitions_are_found_by_every_filter,
+                    groups_of_receivers_come_by_id_and_bounded,
+                    audit_rows_come_newest_first,
+                    counters_count_everything;
+                messages:
+                    every_kind_of_message_comes_back_with_its_records,
+                    a_message_keeps_the_group_as_it_was_then,
+                    messages_are_read_on_from_any_position,
+                    messages_of_the_log_alone_say_so;
+                payloads:
+                    payloads_come_back_byte_for_byte_whatever_their_size,
+                    a_payload_of_32_mib_comes_back,
+                    payloads_come_in_the_order_in_which_they_are_asked_for;
+                writes:
+                    a_preview_tells_what_a_write_would_do_and_writes_nothing,
+                    a_batch_of_500_commands_is_written_in_order,
+                    a_refused_command_does_not_touch_its_neighbours,
+                    idempotency_keys_outlive_the_process,
+                    running_numbers_go_on_after_a_restart,
+                    time_never_goes_back_across_processes;
+                paging:
+                    lists_lose_and_repeat_nothing_while_rows_are_inserted,
+                    definitions_lose_and_repeat_nothing_while_rows_are_inserted,
+                    the_log_is_followed_without_a_gap_while_it_grows;
+                processes:
+                    several_processes_write_at_once_and_nothing_is_lost_or_doubled,
+                    a_definition_made_by_two_processes_at_once_is_made_once,
+                    an_idempotency_key_used_by_two_processes_at_once_works_once,
+                    a_new_database_can_be_opened_by_many_at_once;
+            }
+        }
+    };
+    (@cases $database:expr; $($module:ident: $($case:ident),+;)+) => {
+        $(mod $module {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $case() {
+                    let database = ($database)();
+                    crate::store::$module::$case(crate::store::scene::Scene::new(database).await)
+                        .await;
+                }
+            )+
+        })+
+    };
+}
+
+store_suite!(on_sqlite, crate::store::sqlite::open_sqlite);
+store_suite!(
+    on_sqlite_with_rollback_journal,
+    crate::store::sqlite::open_sqlite_with_rollback_journal
+);
