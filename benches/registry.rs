@@ -7,7 +7,9 @@
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
-    reason = "a benchmark reports to people"
+    clippy::needless_pass_by_value,
+    clippy::indexing_slicing,
+    reason = "a benchmark reports to people and may stop at once"
 )]
 
 mod registry {

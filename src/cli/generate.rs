@@ -29,7 +29,10 @@ enum Document {
 pub(super) fn run(args: &GenerateArgs, command: clap::Command) -> anyhow::Result<ExitCode> {
     match args.document {
         Document::McpJson => say(client_config::json("epr-mcp", &["stdio"])),
-        Document::Tools => say(tool_table_markdown().trim_end()),
+        Document::Tools => say(format!(
+            "# Tools\n\nWhat an assistant gets. This page is made by `make generate`.\n\n{}",
+            tool_table_markdown().trim_end()
+        )),
         Document::Config => say(configuration(command)?.trim_end()),
     }
     Ok(ExitCode::SUCCESS)

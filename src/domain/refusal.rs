@@ -256,7 +256,7 @@ impl fmt::Display for Refusal {
         match self {
             Self::InvalidId {
                 kind, value, why, ..
-            } => write!(f, "{} is not a {kind} id: {why}.", quoted(value)),
+            } => write!(f, "{} is not the id of any {kind}: {why}.", quoted(value)),
             Self::InvalidFields(faults) => {
                 for (i, fault) in faults.iter().enumerate() {
                     let gap = if i == 0 { "" } else { "; " };

@@ -123,10 +123,10 @@ impl Writer {
             let mut line = String::new();
             while lines.read_line(&mut line).unwrap() > 0 {
                 // The last line may be cut.
-                if let Some(id) = line.strip_prefix(MARK).and_then(|id| id.strip_suffix('\n')) {
-                    if send.send(id.parse().unwrap()).is_err() {
-                        return;
-                    }
+                if let Some(id) = line.strip_prefix(MARK).and_then(|id| id.strip_suffix('\n'))
+                    && send.send(id.parse().unwrap()).is_err()
+                {
+                    return;
                 }
                 line.clear();
             }

@@ -110,22 +110,22 @@ fn a_schema_against_its_draft_is_refused_with_the_place() {
         (
             json!({"minLength": -1}),
             "/minLength",
-            "Must be greater than or equal to 0",
+            "«Must be greater than or equal to 0»",
         ),
         (
             json!({"required": "a"}),
             "/required",
-            "Invalid type. Expected: array, given: string",
+            "«Invalid type. Expected: array, given: string»",
         ),
         (
             json!({"properties": {"a": {"$ref": "#/$defs/nope"}}}),
             "/properties/a/$ref",
-            "the reference leads to \"/$defs/nope\", where there is nothing",
+            "the reference leads to «/$defs/nope», where there is nothing",
         ),
         (
             json!({"$ref": "#nope"}),
             "/$ref",
-            "the reference leads to the anchor \"nope\", which does not exist",
+            "the reference leads to the anchor «nope», which does not exist",
         ),
         (
             json!({"items": {"allOf": [{"$ref": "#/items"}]}}),
@@ -135,7 +135,7 @@ fn a_schema_against_its_draft_is_refused_with_the_place() {
         (
             json!({"$ref": "#/title", "title": "x"}),
             "/$ref",
-            "the reference \"#/title\" leads to something that is not a schema",
+            "the reference «#/title» leads to something that is not a schema",
         ),
     ] {
         let Refusal::InvalidSchema { at, why, .. } = refusal(&schema) else {
