@@ -113,11 +113,7 @@ impl Schemas {
         json::check_nodes("payload", &shape)?;
         let memory = self.grant(shape.nodes, text.len()).await?;
         self.blocking(move || {
-            let value: Value =
-                serde_json::from_str(&text).map_err(|error| Refusal::InvalidJson {
-                    what: "payload",
-                    why: error.to_string(),
-                })?;
+            let value = json::parse("payload", &text, &shape)?;
             let checked = compiled.check(&value);
             drop(value);
             drop(memory);
@@ -142,12 +138,7 @@ impl Schemas {
         };
         json::check_nodes(what, &shape)?;
         let memory = self.grant(shape.nodes, text.len()).await?;
-        let parse = move || {
-            serde_json::from_str(&text).map_err(|error| Refusal::InvalidJson {
-                what,
-                why: error.to_string(),
-            })
-        };
+        let parse = move || json::parse(what, &text, &shape);
         let value = if small {
             parse()?
         } else {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jsonschema::{Retrieve, Uri};
 use serde_json::{Value, json};
 
-use super::invalid;
+use super::{bounds, invalid};
 use crate::domain::json;
 use crate::domain::refusal::Refusal;
 use crate::domain::text::quoted;
@@ -93,6 +93,16 @@ impl Shelf {
         asked.missing.insert(id.to_owned());
     }
 
+    /// The refusal that names what is missing: sorted, each once, not all if there are very many.
+    pub(super) fn unresolved(&self) -> Option<Refusal> {
+        let missing = self.asked().missing;
+        let mut named: Vec<_> = missing.iter().map(|id| readable_id(id)).collect();
+        named.sort_unstable();
+        named.truncate(bounds::MISSING_NAMED);
+        (!named.is_empty()).then_some(Refusal::UnresolvedRefs { missing: named })
+    }
+
+    /// What was asked for so far.
     pub(super) fn asked(&self) -> Asked {
         self.asked
             .lock()
@@ -118,7 +128,7 @@ impl Retrieve for Shelf {
 pub(super) const NO_BASE: &str = "json-schema:///";
 
 /// A missing document's id as the schema's author knows it: relative where there is no base.
-pub(super) fn readable_id(id: &str) -> String {
+fn readable_id(id: &str) -> String {
     id.strip_prefix(NO_BASE).unwrap_or(id).to_owned()
 }
 

@@ -166,7 +166,7 @@ fn build(
     let base = base_of(&schema, draft)?;
     let shelf = Shelf::new(documents);
     let mut graph = refs::walk(&schema, draft, &base, &shelf)?;
-    let unresolved = refs::unresolved(&shelf);
+    let unresolved = shelf.unresolved();
     let unchecked_refs = unresolved.is_some();
     if let Some(refusal) = unresolved.filter(|_| !allow_unresolved) {
         return Err(refusal);

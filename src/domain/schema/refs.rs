@@ -384,18 +384,3 @@ fn filled(value: &Value, holes: &Holes) -> Value {
         (scalar, _) => scalar.clone(),
     }
 }
-
-/// The missing documents as they are told: sorted, each once, not all if there are very many.
-pub(super) fn unresolved(shelf: &Shelf) -> Option<Refusal> {
-    let missing = shelf.asked().missing;
-    if missing.is_empty() {
-        return None;
-    }
-    let mut named: Vec<_> = missing
-        .iter()
-        .map(|id| super::documents::readable_id(id))
-        .collect();
-    named.sort_unstable();
-    named.truncate(bounds::MISSING_NAMED);
-    Some(Refusal::UnresolvedRefs { missing: named })
-}
