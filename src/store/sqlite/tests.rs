@@ -1,4 +1,5 @@
-//! Of this engine alone: every statement is valid, and the frequent ones run by index.
+//! Of this engine alone: every statement is valid, the frequent ones run by index, and a full disk
+//! is met as SQLite tells it.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -7,6 +8,8 @@ use sqlx::{Row, SqliteConnection};
 
 use super::*;
 use crate::domain::id::CountingIds;
+use crate::domain::principal::Principal;
+use crate::domain::receiver::ReceiverDraft;
 
 async fn store() -> (tempfile::TempDir, SqliteStore) {
     let folder = tempfile::tempdir().unwrap();
@@ -61,4 +64,58 @@ async fn every_statement_is_valid_and_none_scans_a_table() {
         }
     }
     insta::assert_snapshot!("plans", plans);
+}
+
+/// A new receiver with a schema of so many bytes.
+fn receiver(n: u128, bytes: usize) -> Command {
+    let id = ReceiverId::new(ulid::Ulid(n));
+    let draft = ReceiverDraft {
+        name: format!("r{n}"),
+        kind: "type".to_owned(),
+        version: "1".to_owned(),
+        description: "a receiver".to_owned(),
+        schema: format!("{{\"title\":\"{}\"}}", "x".repeat(bytes)),
+        allow_unresolved_refs: false,
+    };
+    Command {
+        recorder: Arc::new(Principal::local("ada", "test", "", false).recorder),
+        action: Action::CreateReceiver {
+            id,
+            draft,
+            unchecked_refs: false,
+        },
+        idempotency_key: None,
+        log_only: true,
+    }
+}
+
+#[tokio::test]
+async fn a_full_disk_refuses_writes_until_there_is_room_again() {
+    let (_folder, store) = store().await;
+    let now = Timestamp::from_micros(1_795_000_000_000_000);
+    store.write(&[receiver(1, 10)], now).await.unwrap();
+    let before = store.counters().await.unwrap();
+
+    // SQLite answers as on a full disk when the file may have no more pages; that holds for this
+    // connection, and the next one knows nothing of it.
+    store.writer.lock().await.limit_pages().await;
+    let refused = store
+        .write(&[receiver(2, 10), receiver(3, 200_000)], now)
+        .await;
+    let Err(StoreError::Unavailable { why, hint }) = &refused else {
+        panic!("{refused:?}")
+    };
+    assert_eq!(
+        (why.as_str(), hint.as_str()),
+        ("the disk is full", "Free some space.")
+    );
+    assert_eq!(
+        store.counters().await.unwrap(),
+        before,
+        "nothing of the batch is there"
+    );
+
+    store.write(&[receiver(3, 200_000)], now).await.unwrap();
+    assert_eq!(store.counters().await.unwrap().receivers, 2);
+    assert_eq!(store.check().await.unwrap(), Vec::<String>::new());
 }

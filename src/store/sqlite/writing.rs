@@ -105,6 +105,14 @@ impl Writing {
         }
     }
 
+    /// Lets the file have no more pages than it has, for this connection.
+    #[cfg(test)]
+    pub(super) async fn limit_pages(&mut self) {
+        let connection = self.connection.as_mut().unwrap();
+        let limit = sqlx::query("PRAGMA max_page_count = 1");
+        limit.execute(connection).await.unwrap();
+    }
+
     async fn take(&mut self) -> Result<SqliteConnection> {
         match self.connection.take() {
             Some(connection) => Ok(connection),

@@ -78,6 +78,10 @@ const FAULTS: &[(&str, &str)] = &[
          <> (SELECT count(*) FROM payload p WHERE p.event_seq = e.seq)",
     ),
     (
+        "a long payload that is not compressed, or a short one that is",
+        "SELECT count(*) FROM event WHERE (payload IS NULL) <> (payload_size > 4096)",
+    ),
+    (
         "a newest event that is another",
         "SELECT count(*) FROM latest l WHERE seq <> (SELECT max(seq) FROM event e \
          WHERE e.unit_id = l.unit_id AND e.receiver_num = l.receiver_num) \

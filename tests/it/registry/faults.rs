@@ -7,10 +7,11 @@ use std::path::Path;
 
 use epr_mcp::domain::refusal::Refusal;
 use epr_mcp::registry::{Error, OpeningState, WriteOptions};
+use epr_mcp::store::sqlite::{Journal, SqliteOptions, SqliteStore};
 use sqlx::{Connection, Row, SqliteConnection};
 
 use crate::harness::invariants::assert_whole;
-use crate::harness::{Bench, ada, all_messages, event_input, process, unit};
+use crate::harness::{Bench, ada, all_messages, event_input, ids, process, unit};
 
 /// The words of a refusal for want of a database; anything else fails the test.
 fn unavailable<T: std::fmt::Debug>(result: Result<T, Error>) -> String {
@@ -86,6 +87,11 @@ async fn a_file_that_another_process_has_locked_can_be_read_and_then_written_aga
     bench.event("r", "web", true).await;
     late.event("r", "web", true).await;
     assert_eq!(events(&bench).await, 3);
+    // A fault of the database is nobody's doing: the audit trail has the definition alone.
+    assert_eq!(
+        bench.registry.audit(&ada(), None, 9).await.unwrap().len(),
+        1
+    );
     assert_whole(&bench.path).await;
 }
 
@@ -260,6 +266,23 @@ async fn the_database_of_another_program_is_refused_and_left_as_it_is() {
     let why = unavailable(Bench::at(&path, 0).try_receiver("r").await);
     assert!(why.contains("another program"), "{why}");
     assert!(fs::read(&path).unwrap() == before, "it was changed");
+}
+
+#[tokio::test]
+async fn a_file_in_use_keeps_its_journal_whatever_another_process_asks_for() {
+    let bench = Bench::new();
+    bench.receiver("r").await;
+    let mut options = SqliteOptions::new(&bench.path);
+    options.journal = Journal::Rollback;
+    let other = SqliteStore::open_shared(&options, &ids(1)).await.unwrap();
+    let mut raw = raw(&bench.path).await;
+    let row = sqlx::query("PRAGMA journal_mode")
+        .fetch_one(&mut raw)
+        .await
+        .unwrap();
+    assert_eq!(row.get::<String, _>(0), "wal");
+    bench.event("r", "web", true).await;
+    assert_eq!(other.counters().await.unwrap().succeeded, 1);
 }
 
 #[tokio::test]

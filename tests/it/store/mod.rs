@@ -7,6 +7,7 @@ mod names;
 mod paging;
 mod payloads;
 mod processes;
+mod pruning;
 pub(crate) mod scene;
 mod sqlite;
 mod streams;
@@ -50,8 +51,13 @@ macro_rules! store_suite {
                     a_batch_of_500_commands_is_written_in_order,
                     a_refused_command_does_not_touch_its_neighbours,
                     idempotency_keys_outlive_the_process,
+                    a_key_that_found_what_existed_already_is_kept_too,
                     running_numbers_go_on_after_a_restart,
                     time_never_goes_back_across_processes;
+                pruning:
+                    old_rows_are_deleted_step_by_step_and_positions_go_on,
+                    messages_that_are_to_be_published_are_kept,
+                    a_key_that_is_old_enough_can_be_used_again;
                 paging:
                     lists_lose_and_repeat_nothing_while_rows_are_inserted,
                     definitions_lose_and_repeat_nothing_while_rows_are_inserted,

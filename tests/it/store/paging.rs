@@ -63,6 +63,7 @@ impl Noise {
     async fn until_changed(&self) {
         let before = self.store.counters().await.unwrap().receivers;
         while self.store.counters().await.unwrap().receivers == before {
+            assert!(!self.task.is_finished(), "nobody writes any more");
             tokio::task::yield_now().await;
         }
     }

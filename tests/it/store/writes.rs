@@ -194,6 +194,28 @@ pub(crate) async fn idempotency_keys_outlive_the_process(scene: Scene) {
     assert_eq!(fingerprint(store.as_ref()).await, before);
 }
 
+pub(crate) async fn a_key_that_found_what_existed_already_is_kept_too(scene: Scene) {
+    let first = scene.receiver("r").await;
+    let keyed = |name: &str| Command {
+        idempotency_key: Some("k".to_owned()),
+        ..create_receiver(scene.receiver_id(), name)
+    };
+    let found = scene.submit(keyed("r")).await;
+    assert!(
+        matches!(found, Ok(Outcome::Receiver { created: false, .. })),
+        "{found:?}"
+    );
+    let other = scene.submit(keyed("other")).await.unwrap_err();
+    let existing = first.to_string();
+    assert_eq!(
+        other,
+        Refusal::IdempotencyConflict {
+            key: "k".to_owned(),
+            existing
+        }
+    );
+}
+
 pub(crate) async fn running_numbers_go_on_after_a_restart(scene: Scene) {
     let receiver = scene.receiver("r").await;
     let group = scene.group("g", &[receiver]).await;

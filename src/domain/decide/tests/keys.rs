@@ -148,6 +148,20 @@ fn keys_hold_within_one_batch_and_belong_to_their_principal() {
 }
 
 #[test]
+fn a_key_that_found_what_existed_already_is_kept_too() {
+    let mut world = World::with([receiver(1)]);
+    let found = keyed("ada", "k", described_receiver(2, 1, "a receiver", "{}"));
+    let (plan, results) = world.batch(&[found]);
+    assert!(matches!(
+        &results[0],
+        Ok(Outcome::Receiver { created: false, .. })
+    ));
+    assert!(!plan.is_empty(), "the key has to be written");
+    let other = world.submit(keyed("ada", "k", receiver(3)));
+    assert_eq!(other.unwrap_err().code(), "idempotency_conflict");
+}
+
+#[test]
 fn a_refused_command_does_not_use_up_its_key() {
     let mut world = World::with([receiver(1)]);
     let refused = world.submit(keyed("ada", "k", event(1, 7, "u", true)));
