@@ -291,7 +291,7 @@ fn every_search_finds_what_a_look_at_every_event_finds() {
     ]);
     let config = Config {
         failure_persistence: None,
-        ..Config::with_cases(200)
+        ..Config::with_cases(128)
     };
     let checked = TestRunner::new(config).run(
         &(wish(), order, limit, any::<bool>(), by),
