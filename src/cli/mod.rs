@@ -13,7 +13,9 @@ use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::config::{LogFormat, Options};
 use crate::telemetry;
@@ -57,7 +59,9 @@ enum Command {
 
 /// Runs the command line.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let matches = Cli::command().get_matches();
+    let parsed = no_lost_flags(&matches).and_then(|()| Cli::from_arg_matches(&matches));
+    let cli = parsed.unwrap_or_else(|error| error.exit());
     match run(cli) {
         Ok(code) => code,
         Err(error) => {
@@ -65,6 +69,24 @@ pub fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// The flags of `stdio` stand before a command too, because it is the default one. There they
+/// would count for nothing, and `--read-only` may not be lost in silence.
+fn no_lost_flags(matches: &ArgMatches) -> Result<(), clap::Error> {
+    if matches.subcommand().is_none() {
+        return Ok(());
+    }
+    let own = stdio::StdioArgs::augment_args(clap::Command::new("stdio"));
+    for flag in own.get_arguments() {
+        let source = matches.value_source(flag.get_id().as_str());
+        if source == Some(ValueSource::CommandLine) {
+            let name = flag.get_long().unwrap_or_default();
+            let text = format!("write --{name} behind the command: epr-mcp stdio --{name} …");
+            return Err(Cli::command().error(ErrorKind::ArgumentConflict, text));
+        }
+    }
+    Ok(())
 }
 
 fn run(cli: Cli) -> anyhow::Result<ExitCode> {

@@ -31,7 +31,7 @@ pub(super) const FOREIGN_VARIABLES: [(&str, &str); 2] = [
 #[derive(Debug, Default, Args)]
 pub(super) struct StdioArgs {
     /// Offer only tools that change nothing; beats every other choice of tools
-    #[arg(long, env = "EPR_READ_ONLY", value_name = "BOOL", num_args = 0..=1, default_value_t = false,
+    #[arg(long, env = "EPR_READ_ONLY", value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value_t = false,
         default_missing_value = "true", value_parser = clap::builder::BoolishValueParser::new(), help_heading = "Tools")]
     read_only: bool,
 

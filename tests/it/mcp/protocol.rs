@@ -291,6 +291,35 @@ fn tools_are_chosen_by_name_and_unknown_names_are_a_start_error() {
 }
 
 #[test]
+fn a_flag_before_the_command_is_refused_instead_of_lost() {
+    let (_folder, db) = fresh();
+    for flags in [
+        &["--read-only"][..],
+        &["--read-only=true"],
+        &["--exclude-tools", "create_event"],
+        &["--demo"],
+    ] {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_epr-mcp"))
+            .args(flags)
+            .arg("stdio")
+            .env("EPR_DB", &db)
+            .stdin(std::process::Stdio::null())
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{flags:?}: {said}");
+        assert!(said.contains("behind the command"), "{flags:?}: {said}");
+    }
+    // Settings of every command may stand on either side.
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_epr-mcp"))
+        .args(["--db", db.to_str().unwrap(), "stdio"])
+        .stdin(std::process::Stdio::null())
+        .output()
+        .unwrap();
+    assert!(output.status.success());
+}
+
+#[test]
 fn a_server_url_is_never_silently_ignored() {
     let (_folder, db) = fresh();
     let mut server = Server::silent(&Setup::new(&db).env("EPR_URL", "http://epr.example:8042"));
