@@ -57,7 +57,7 @@ impl Registry {
         };
         draft.check()?;
         principal.require_grant(&receiver.kind, &draft.unit.name)?;
-        let compiled = self.inner.schemas.of(store.as_ref(), receiver.id).await?;
+        let compiled = self.inner.schemas.of(store.as_ref(), &receiver).await?;
         let duplicate_keys = self
             .inner
             .schemas

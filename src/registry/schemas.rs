@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use super::{Error, Result};
 use crate::domain::id::ReceiverId;
 use crate::domain::json;
+use crate::domain::receiver::Receiver;
 use crate::domain::refusal::Refusal;
 use crate::domain::schema::{self, Compiled, Documents};
 use crate::limits;
@@ -73,7 +74,8 @@ impl Schemas {
     }
 
     /// The compiled schema of a receiver, from the cache or the store.
-    pub(super) async fn of(&self, store: &dyn Store, id: ReceiverId) -> Result<Arc<Compiled>> {
+    pub(super) async fn of(&self, store: &dyn Store, receiver: &Receiver) -> Result<Arc<Compiled>> {
+        let id = receiver.id;
         if let Some(compiled) = self.lock().compiled.get(&id) {
             return Ok(compiled.clone());
         }
@@ -81,8 +83,9 @@ impl Schemas {
             .schema(id)
             .await?
             .ok_or_else(|| super::not_found("receiver", id.to_string(), Vec::new()))?;
-        // What was accepted once is accepted again, although documents may have gone since.
-        let compiled = self.compile(text, true).await?;
+        // A document that this process lacks may not turn a checked schema into an unchecked one:
+        // whoever was promised a check gets it or a refusal.
+        let compiled = self.compile(text, receiver.unchecked_refs).await?;
         let mut cache = self.lock();
         if cache.compiled.insert(id, compiled.clone()).is_none() {
             cache.order.push_back(id);

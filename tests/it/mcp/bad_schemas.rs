@@ -5,7 +5,7 @@ use std::time::Instant;
 use serde_json::json;
 
 use super::bad_input::{receiver, refused};
-use super::client::{Server, event, fresh};
+use super::client::{Server, Setup, event, fresh};
 
 #[test]
 fn up_to_twenty_violations_with_their_pointers() {
@@ -113,4 +113,37 @@ fn hostile_schemas_are_refused_fast_and_by_name() {
             .text("check_gate", json!({"name": "web"}))
             .contains("unchecked_refs")
     );
+}
+
+#[test]
+fn a_checked_schema_never_goes_unchecked_in_a_server_that_lacks_its_documents() {
+    let (folder, db) = fresh();
+    let documents = folder.path().join("documents");
+    std::fs::create_dir(&documents).unwrap();
+    let document =
+        r#"{"$id": "https://acme.example/x", "type": "object", "required": ["critical"]}"#;
+    std::fs::write(documents.join("x.json"), document).unwrap();
+    let with = Setup::new(&db)
+        .arg("--schema-dir")
+        .arg(documents.to_str().unwrap());
+    let mut server = Server::start(&with);
+    server.id_of(
+        "create_receiver",
+        receiver(json!({"$ref": "https://acme.example/x"})),
+    );
+    server.refusal("create_event", event("r", "web", true, &json!({})));
+    server.id_of(
+        "create_event",
+        event("r", "web", true, &json!({"critical": 0})),
+    );
+    // Without the document there is no check, and so no record.
+    let mut without = Server::on(&db);
+    for payload in [json!({}), json!({"critical": 0})] {
+        let said = without.refusal("create_event", event("r", "web", true, &payload));
+        assert!(
+            said.contains("https://acme.example/x") && said.contains("--schema-dir"),
+            "{said}"
+        );
+    }
+    assert_eq!(without.record("search_events", json!({}))["total"], 1);
 }
