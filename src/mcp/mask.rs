@@ -10,12 +10,13 @@ pub(crate) fn masked(text: &str) -> Cow<'_, str> {
     let mut out: Option<String> = None;
     let mut copied = 0;
     let mut at = 0;
+    let mut no_jwt_before = 0;
     while let Some(rest) = text.get(at..) {
         let Some(first) = rest.chars().next() else {
             break;
         };
         let candidate = matches!(first, 'g' | 'A' | 'x' | 'e' | '-');
-        if candidate && let Some((length, what)) = secret_at(text, at, rest) {
+        if candidate && let Some((length, what)) = secret_at(text, at, rest, &mut no_jwt_before) {
             let out = out.get_or_insert_with(|| String::with_capacity(text.len()));
             out.push_str(text.get(copied..at).unwrap_or_default());
             out.push_str("[masked ");
@@ -123,7 +124,14 @@ const SHAPES: [Shape; 6] = [
 ];
 
 /// The length and kind of the secret that starts at `rest`, which is `text` from `at`.
-fn secret_at(text: &str, at: usize, rest: &str) -> Option<(usize, &'static str)> {
+/// `no_jwt_before` remembers how far a run of characters reaches that is known to be none, so that
+/// no run is read again from each of its places.
+fn secret_at(
+    text: &str,
+    at: usize,
+    rest: &str,
+    no_jwt_before: &mut usize,
+) -> Option<(usize, &'static str)> {
     if rest.starts_with("-----BEGIN ") {
         return private_key(rest).map(|length| (length, "private key"));
     }
@@ -145,7 +153,18 @@ fn secret_at(text: &str, at: usize, rest: &str) -> Option<(usize, &'static str)>
             }
         }
     }
-    jwt(rest).map(|length| (length, "JWT"))
+    if at < *no_jwt_before || !rest.starts_with("eyJ") {
+        return None;
+    }
+    let length = jwt(rest);
+    if length.is_none() {
+        *no_jwt_before = at + run_of_token(rest);
+    }
+    length.map(|length| (length, "JWT"))
+}
+
+fn run_of_token(text: &str) -> usize {
+    text.chars().take_while(|c| token_char(*c)).count()
 }
 
 fn token_char(c: char) -> bool {
@@ -163,18 +182,11 @@ fn starts_a_word(text: &str, at: usize) -> bool {
     }
 }
 
-/// Three base64url parts, the first of which starts a JSON object.
+/// Three base64url parts; the caller has seen that the first starts a JSON object.
 fn jwt(rest: &str) -> Option<usize> {
-    if !rest.starts_with("eyJ") {
-        return None;
-    }
     let mut length = 0;
     for part in 0..3 {
-        let run = rest
-            .get(length..)?
-            .chars()
-            .take_while(|c| token_char(*c))
-            .count();
+        let run = run_of_token(rest.get(length..)?);
         if run < 8 {
             return None;
         }
@@ -191,20 +203,38 @@ fn jwt(rest: &str) -> Option<usize> {
 
 /// A PEM private key, to its end line; without one, to the end of the string that it stands in.
 fn private_key(rest: &str) -> Option<usize> {
-    let label_end = rest.get("-----BEGIN ".len()..)?.find("-----")? + "-----BEGIN ".len();
-    let label = rest.get("-----BEGIN ".len()..label_end)?;
-    if label.len() > 40 || !label.contains("PRIVATE KEY") {
+    const LABEL: usize = 40;
+    let inside = rest.strip_prefix("-----BEGIN ")?;
+    // All characters of a label are ASCII; looking further would read long text again and again.
+    let label: String = inside.chars().take(LABEL).collect();
+    let label = label.get(..label.find("-----")?)?;
+    if !label.contains("PRIVATE KEY") {
         return None;
     }
     let end = format!("-----END {label}-----");
-    let string_end = rest.find('"').unwrap_or(rest.len());
-    let found = rest.find(&end).map(|start| start + end.len());
-    Some(found.filter(|end| *end <= string_end).unwrap_or(string_end))
+    let string = rest.get(..rest.find('"').unwrap_or(rest.len()))?;
+    let found = string.find(&end).map(|start| start + end.len());
+    Some(found.unwrap_or(string.len()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn text_made_to_be_read_again_and_again_is_read_once() {
+        let runs = "eyJ-".repeat(500_000);
+        assert_eq!(masked(&runs), runs);
+        let dots = "eyJaaaaaaaa.!".repeat(100_000);
+        assert_eq!(masked(&dots), dots);
+        let opened = format!("[{}]", "\"-----BEGIN PRIVATE KEY-----\",".repeat(40_000));
+        assert_eq!(
+            masked(&opened).matches("[masked private key]").count(),
+            40_000
+        );
+        let unlabelled = "-----BEGIN ".repeat(100_000);
+        assert_eq!(masked(&unlabelled), unlabelled);
+    }
 
     #[test]
     fn known_shapes_are_masked() {
