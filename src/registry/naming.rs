@@ -181,22 +181,23 @@ impl Registry {
                 }
             },
         };
-        let mut fitting = Vec::new();
-        let mut before = None;
-        let mut seen = 0;
-        while seen < limits::UNIT_SCAN && fitting.len() <= limits::CANDIDATES {
-            let page = store.units_by_name(name_id, before, 500).await?;
-            let Some((last, _)) = page.last() else { break };
-            before = Some(*last);
-            seen += page.len();
-            fitting.extend(page.into_iter().filter(|(_, unit)| query.fits(unit)));
-        }
-        let complete = seen < limits::UNIT_SCAN;
+        let (mut fitting, complete) = fitting_units(store, query, name_id).await?;
         if fitting.len() == 1
             && complete
             && let Some((id, unit)) = fitting.pop()
         {
             return Ok((unit, Some(id)));
+        }
+        if fitting.is_empty() && !complete {
+            return Err(Error::Refused(Refusal::InvalidArgument {
+                argument: "unit",
+                value: query.describe(),
+                why: format!(
+                    "none of the newest {} units fits and there are more; give name and version too, \
+                     or an event id",
+                    limits::UNIT_SCAN
+                ),
+            }));
         }
         if fitting.is_empty() {
             let near = match name_id {
@@ -255,6 +256,41 @@ impl Registry {
         }
         Ok(out)
     }
+}
+
+/// Units that fit, newest first, and whether all were looked at. Name and version lead to their
+/// units by an index; other parts are looked for among the newest.
+async fn fitting_units(
+    store: &dyn Store,
+    query: &UnitQuery,
+    name_id: Option<i64>,
+) -> Result<(Vec<(i64, Unit)>, bool)> {
+    const PAGE: usize = 500;
+    if let (Some(name), Some(version)) = (name_id, &query.version) {
+        let most = limits::UNIT_SCAN;
+        let mut ids = store.units_by_version(name, version, most + 1).await?;
+        let complete = ids.len() <= most;
+        ids.truncate(most);
+        let mut units = store.units(&ids).await?;
+        units.retain(|(_, unit)| query.fits(unit));
+        units.sort_unstable_by_key(|(id, _)| std::cmp::Reverse(*id));
+        return Ok((units, complete));
+    }
+    let (mut fitting, mut before, mut seen) = (Vec::new(), None, 0);
+    while fitting.len() <= limits::CANDIDATES {
+        let page = store.units_by_name(name_id, before, PAGE).await?;
+        let ended = page.len() < PAGE;
+        before = page.last().map(|(last, _)| *last);
+        seen += page.len();
+        fitting.extend(page.into_iter().filter(|(_, unit)| query.fits(unit)));
+        if ended {
+            return Ok((fitting, true));
+        }
+        if seen >= limits::UNIT_SCAN {
+            break;
+        }
+    }
+    Ok((fitting, false))
 }
 
 async fn with_row(store: &dyn Store, unit: Unit) -> Result<(Unit, Option<i64>)> {

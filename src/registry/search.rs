@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{Registry, Result};
+use super::{Error, Registry, Result};
 use crate::domain::event::Event;
 use crate::domain::id::ReceiverId;
 use crate::domain::json::pointer_is_valid;
@@ -47,6 +47,9 @@ pub struct SearchRequest {
     pub group_by: Option<GroupBy>,
     /// JSON pointers into the payload whose values are to be shown.
     pub select: Vec<String>,
+    /// The search as it was asked, where the filter resolves it against the present (`24h`, the
+    /// versions of a name): a cursor belongs to the question, not to its reading of a moment.
+    pub asked: Option<String>,
 }
 
 impl Default for SearchRequest {
@@ -58,6 +61,7 @@ impl Default for SearchRequest {
             order: Order::NewestFirst,
             group_by: None,
             select: Vec::new(),
+            asked: None,
         }
     }
 }
@@ -86,6 +90,8 @@ pub struct EventSearch {
     pub total: Option<Total>,
     /// Rows that were looked at.
     pub scanned: usize,
+    /// Events whose payload is too large to be looked into; they fit no payload filter.
+    pub unread: usize,
 }
 
 impl Registry {
@@ -99,7 +105,11 @@ impl Registry {
         check(request)?;
         let limit = request.limit.clamp(1, limits::PAGE_MAX);
         let filter = &request.filter;
-        let mark = query_mark("events", &(filter, request.order, request.group_by));
+        let (order, group_by) = (request.order, request.group_by);
+        let mark = match &request.asked {
+            Some(asked) => query_mark("events", &(asked, order, group_by)),
+            None => query_mark("events", &(filter, order, group_by)),
+        };
         let mut position = request
             .cursor
             .as_deref()
@@ -121,6 +131,7 @@ impl Registry {
             next_cursor: None,
             total: None,
             scanned: 0,
+            unread: 0,
         };
         let mut counts: BTreeMap<String, u64> = BTreeMap::new();
         let mut fitting = 0_u64;
@@ -135,11 +146,12 @@ impl Registry {
             let rows = limits::SCAN_ROWS - found.scanned;
             let stretch = match &path {
                 Some(path) => {
-                    let chunk = (wanted - found.hits.len()).min(if request.group_by.is_some() {
-                        512
-                    } else {
-                        limits::PAGE_MAX
-                    });
+                    let chunk = match request.group_by {
+                        Some(_) => 512,
+                        // Few of them may fit: a small page must not read row by row.
+                        None if needs_payload => limits::PAGE_MAX,
+                        None => (wanted - found.hits.len()).min(limits::PAGE_MAX),
+                    };
                     path.read(store, filter, request.order, position, chunk, rows)
                         .await?
                 }
@@ -167,19 +179,28 @@ impl Registry {
                         .map(|(_, t)| t)
                         .unwrap_or_default();
                     payload_bytes += text.len();
-                    let payload = self.inner.schemas.parse("payload", text).await?;
-                    if !filter.fits_payload(&payload) {
+                    let payload = match self.inner.schemas.parse("payload", text).await {
+                        Ok(payload) => Some(payload),
+                        // One recorded payload must not end everybody's search.
+                        Err(Error::Refused(Refusal::TooLarge { .. })) => {
+                            found.unread += 1;
+                            None
+                        }
+                        Err(error) => return Err(error),
+                    };
+                    let fits = match &payload {
+                        Some(payload) => filter.fits_payload(payload),
+                        None => filter.payload.is_empty(),
+                    };
+                    if !fits {
                         if payload_bytes > limits::SCAN_PAYLOAD_BYTES {
                             stopped_at = Some(seq);
                             break;
                         }
                         continue;
                     }
-                    selected = request
-                        .select
-                        .iter()
-                        .map(|p| payload.pointer(p).cloned())
-                        .collect();
+                    let at = |p: &String| payload.as_ref().and_then(|v| v.pointer(p).cloned());
+                    selected = request.select.iter().map(at).collect();
                 }
                 fitting += 1;
                 match request.group_by {

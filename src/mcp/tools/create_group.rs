@@ -11,7 +11,7 @@ pub(crate) const TOOL: ToolSpec = ToolSpec {
     title: "Create a group (gate)",
     summary: "Define a gate: the receivers whose newest events must all be successes",
     description: "Use to define a gate: a group of receivers. It opens for a unit when the newest event of every member \
-        is a success, and each time that happens a message of the group's type is published. Members and names are \
+        is a success, and each time that happens a message of the group's type goes to the log. Members and names are \
         immutable; only enabled can change (set_group_enabled). The same definition again gives the existing one.",
     toolset: "default",
     effect: Effect::AddsOnce,
@@ -85,7 +85,7 @@ pub(crate) fn answer(changed: &'static str, written: &GroupWritten, dry_run: boo
         .map(record::receiver_name)
         .collect();
     let passing = written.passing.map_or_else(Obj::new, |passing| {
-        // Nothing is published for units that pass already.
+        // No message is written for units that pass already.
         Obj::new()
             .put("units", passing.count)
             .put(
@@ -99,7 +99,7 @@ pub(crate) fn answer(changed: &'static str, written: &GroupWritten, dry_run: boo
             .put(
                 "note",
                 if passing.count > 0 {
-                    "nothing was published for them"
+                    "no message was written for them"
                 } else {
                     ""
                 },

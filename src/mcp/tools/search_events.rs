@@ -85,6 +85,8 @@ pub(crate) const TOOL: ToolSpec = ToolSpec {
 
 /// The filters as they were given; things are looked up afterwards.
 struct Wanted {
+    /// The question as it was sent.
+    asked: String,
     filter: EventFilter,
     unit: Option<String>,
     receivers: Vec<String>,
@@ -102,8 +104,9 @@ async fn run(cx: ToolCx, mut args: Args) -> ToolResult {
     let cursor = args.text("cursor");
     let notes = args.finish()?;
     let window = wanted.window;
+    let asked = wanted.asked.clone();
     let filter = resolve(&cx, wanted).await?;
-    let (cx, filter, cursor, select) = (&cx, &filter, &cursor, &select);
+    let (cx, filter, cursor, select, asked) = (&cx, &filter, &cursor, &select, &asked);
     fitted(limit, notes, |limit| async move {
         let request = SearchRequest {
             filter: filter.clone(),
@@ -111,6 +114,7 @@ async fn run(cx: ToolCx, mut args: Args) -> ToolResult {
             cursor: cursor.clone(),
             group_by,
             select: select.clone(),
+            asked: Some(asked.clone()),
             ..SearchRequest::default()
         };
         let found = cx.registry().search_events(&cx.principal, &request).await?;
@@ -143,7 +147,8 @@ fn wanted(cx: &ToolCx, args: &mut Args) -> Wanted {
         Window::default()
     });
     let payload = args.object("payload").unwrap_or_default();
-    Wanted {
+    let mut wanted = Wanted {
+        asked: String::new(),
         filter: EventFilter {
             name: matches(args, "name"),
             version: matches(args, "version"),
@@ -161,7 +166,15 @@ fn wanted(cx: &ToolCx, args: &mut Args) -> Wanted {
         receivers: args.texts("receiver"),
         group: args.text("group"),
         window,
-    }
+    };
+    let timeless = EventFilter {
+        from: None,
+        to: None,
+        ..wanted.filter.clone()
+    };
+    let named = (&wanted.unit, &wanted.receivers, &wanted.group);
+    wanted.asked = format!("{:?}", (timeless, named, since, until, tz));
+    wanted
 }
 
 /// `artifact.packaged` stands for every version of that CDEvents type.
@@ -279,6 +292,10 @@ fn page(found: EventSearch, select: &[String], window: Window) -> Page {
     };
     let end = total
         .put("scanned", found.scanned)
+        .put(
+            "payloads_too_large_to_read",
+            (found.unread > 0).then_some(found.unread),
+        )
         .put("recorded", recorded)
         .put("next_cursor", found.next_cursor)
         .put("next", next);

@@ -6,6 +6,7 @@ mod client;
 mod hostile;
 mod kill;
 mod protocol;
+mod searching;
 mod snapshots;
 mod storage;
 mod workshop;

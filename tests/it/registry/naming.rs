@@ -379,3 +379,44 @@ async fn several_receivers_that_fit_are_listed_and_a_name_beats_a_type() {
     };
     assert_eq!(candidates.len(), limits::CANDIDATES);
 }
+
+#[tokio::test]
+async fn name_and_version_lead_to_a_unit_among_more_than_can_be_looked_at() {
+    let bench = Bench::new();
+    bench.receiver("r").await;
+    let all = limits::UNIT_SCAN + 20;
+    for chunk in (1..=all).collect::<Vec<_>>().chunks(500) {
+        // Side by side, so that they share their commits.
+        let mut writes = tokio::task::JoinSet::new();
+        for n in chunk {
+            let mut unit = unit("svc");
+            unit.version = format!("v{n}");
+            let registry = bench.registry.clone();
+            writes.spawn(async move {
+                let input = event_input("r", unit, true, "{}");
+                registry
+                    .create_event(&ada(), input, &WriteOptions::default())
+                    .await
+                    .unwrap()
+            });
+        }
+        writes.join_all().await;
+    }
+    for version in [1, 17, all] {
+        let query = UnitQuery {
+            name: Some("svc".to_owned()),
+            version: Some(format!("v{version}")),
+            ..UnitQuery::default()
+        };
+        let unit = bench.registry.find_unit(&ada(), &query).await.unwrap();
+        assert_eq!(unit.version, format!("v{version}"));
+    }
+    // What lies beyond the look is never said to be missing.
+    let query = UnitQuery {
+        name: Some("svc".to_owned()),
+        release: Some("no-such".to_owned()),
+        ..UnitQuery::default()
+    };
+    let said = bench.registry.find_unit(&ada(), &query).await.unwrap_err();
+    assert!(said.to_string().contains("there are more"), "{said}");
+}
