@@ -124,6 +124,7 @@ impl Gate {
                 name: format!("bench-{stage}"),
                 kind: format!("dev.example.bench.{stage}"),
                 version: "1.0.0".to_owned(),
+                description: "A stage of a delivery".to_owned(),
                 schema: Some(world::SCHEMA.to_owned()),
                 ..ReceiverInput::default()
             };
@@ -136,9 +137,9 @@ impl Gate {
             name: "bench-gate".to_owned(),
             kind: "dev.example.bench.gate".to_owned(),
             version: "1.0.0".to_owned(),
+            description: "What a delivery needs".to_owned(),
             enabled: true,
             receivers: receivers.iter().map(ToString::to_string).collect(),
-            ..GroupInput::default()
         };
         let group = registry
             .create_group(&principal, input, &options)
