@@ -7,6 +7,16 @@ pub const FIELD_CHARS: usize = 255;
 pub const ECHO_CHARS: usize = 120;
 /// Bytes in one MCP message. An assistant never writes more; larger payloads come by REST or CLI.
 pub const MCP_MESSAGE_BYTES: usize = 4 * 1024 * 1024;
+/// MCP requests that are worked on at the same time; beyond that no more is read until one is
+/// answered.
+pub const MCP_CALLS_IN_FLIGHT: usize = 64;
+/// Bytes of the MCP requests that are worked on at the same time.
+pub const MCP_BYTES_IN_FLIGHT: usize = 16 * MCP_MESSAGE_BYTES;
+/// Values in one MCP message. Each costs a few hundred bytes while the SDK takes it apart; a payload
+/// sent as JSON text counts as one.
+pub const MCP_MESSAGE_VALUES: usize = 200_000;
+/// Levels in one MCP message: what the JSON parser takes.
+pub const MCP_MESSAGE_LEVELS: usize = 127;
 /// Bytes in one event's payload. The largest SBOMs seen in practice are near 30 MB.
 pub const PAYLOAD_BYTES: usize = 32 * 1024 * 1024;
 /// Nesting of any JSON document. The JSON parser recurses; 128 fits every stack.
@@ -16,20 +26,29 @@ pub const JSON_DEPTH: usize = 128;
 pub const JSON_NODES: usize = 1_000_000;
 /// Bytes of memory that one JSON node is reckoned at.
 pub const JSON_NODE_BYTES: usize = 72;
+/// How often a payload stands in memory while it is shown: as it was stored, parsed or masked, as
+/// part of an answer, as a line.
+pub const SHOWN_COPIES: usize = 5;
 /// Bytes of memory for all parsed JSON documents together; beyond that callers wait, then hear
 /// `busy`.
 pub const JSON_MEMORY_BYTES: usize = 256 * 1024 * 1024;
 /// Seconds that a caller waits for memory, for the writer's queue or for the database to open.
 pub const WAIT_SECONDS: u64 = 10;
+/// Seconds that closing the database may take: a container's process has to end soon after it is
+/// told to.
+pub const CLOSE_SECONDS: u64 = 2;
 /// Bytes in a receiver's schema. The largest in the field (CycloneDX 1.6) has 262 KB.
 pub const SCHEMA_BYTES: usize = 512 * 1024;
-/// Subschema applications along any acyclic `$ref` path of a schema. Real schemas stay below
-/// 5,000; a hostile one reaches 2^22 in 1.4 KB.
+/// Subschema applications along any acyclic `$ref` path of a schema. Real schemas need some
+/// dozens; a hostile one reaches 2^22 in 1.4 KB.
 pub const SCHEMA_COST: u64 = 10_000;
 /// Violations reported for one payload.
 pub const VIOLATIONS: usize = 20;
 /// Compiled schemas kept in memory.
 pub const SCHEMA_CACHE: usize = 128;
+/// Bytes of the texts of the compiled schemas kept in memory. Compiled, a schema takes up to sixty
+/// times its text.
+pub const SCHEMA_CACHE_BYTES: usize = 2 * 1024 * 1024;
 /// Payload checks that run at the same time.
 pub const VALIDATORS: usize = 4;
 /// Receivers in one group.
@@ -40,6 +59,8 @@ pub const GROUPS_PER_RECEIVER: usize = 1_000;
 pub const INLINE_PAYLOAD_BYTES: usize = 4 * 1024;
 /// Bytes in one published message. Kafka brokers accept 1 MB by default.
 pub const MESSAGE_BYTES: usize = 1_000_000;
+/// Bytes of payloads and schemas on one page of messages.
+pub const MESSAGE_PAGE_BYTES: usize = 8 * 1024 * 1024;
 /// Characters in an idempotency key.
 pub const IDEMPOTENCY_KEY_CHARS: usize = 255;
 
@@ -65,6 +86,11 @@ pub const PAGE_DEFAULT: usize = 20;
 pub const PAGE_MAX: usize = 100;
 /// Rows that one search looks at before it answers with a cursor to go on.
 pub const SCAN_ROWS: usize = 5_000;
+/// Bytes of memory that the payloads may take that one search looks into at a time, if one alone
+/// does not take more.
+pub const SCAN_PORTION_BYTES: usize = 16 * 1024 * 1024;
+/// Receivers that the filters of one search may allow.
+pub const FILTER_RECEIVERS: usize = 5_000;
 /// Bytes of payload that one search reads before it answers with a cursor to go on.
 pub const SCAN_PAYLOAD_BYTES: usize = 32 * 1024 * 1024;
 /// A total is exact up to here.
@@ -81,13 +107,19 @@ pub const UNIT_SCAN: usize = 5_000;
 pub const PASSING_COUNT: usize = 1_000;
 /// Units looked at for one page of a group's waiting list.
 pub const WAITING_SCAN: usize = 1_000;
+/// Rows looked at for each of those units, on average: members of a gate have a row each.
+pub const GATE_ROWS_PER_UNIT: usize = 20;
+/// Receivers of one unit whose gates are told.
+pub const UNIT_RECEIVERS: usize = 1_000;
 /// Units looked at for each group in the overview.
-pub const OVERVIEW_WAITING_SCAN: usize = 200;
+pub const OVERVIEW_WAITING_SCAN: usize = 100;
 /// Characters in a cursor.
 pub const CURSOR_CHARS: usize = 1_024;
 
-/// Bytes in a tool's composed answer; about 5,000 tokens.
+/// Bytes in a tool's answer; about 5,000 tokens.
 pub const ANSWER_BYTES: usize = 20_000;
+/// Bytes in a tool's answer that was asked for with `detail: full`; about 15,000 tokens.
+pub const FULL_ANSWER_BYTES: usize = 60_000;
 /// Milliseconds that one SQLite connection waits for another process's lock.
 pub const SQLITE_BUSY_MILLIS: u64 = 5_000;
 /// Milliseconds between two looks at SQLite's write lock. SQLite's own wait grows to 100 ms, in which
@@ -97,3 +129,37 @@ pub const SQLITE_LOCK_POLL_MILLIS: u64 = 2;
 pub const SQLITE_READERS: u32 = 4;
 /// KiB of page cache for each SQLite connection.
 pub const SQLITE_CACHE_KIB: u32 = 2_048;
+
+/// How much work a schema may cause. Both sides of a check come from outside, so both the schema and
+/// every single check of a payload are bounded.
+pub mod schema {
+    /// Subschemas that a schema leads to, those of referenced documents included. The largest schema
+    /// in the field (CycloneDX 1.6) has under 2,000.
+    pub const PARTS: usize = 25_000;
+    /// Schema resources (documents and embedded `$id`s) on one `$ref` path. The engine compiles a
+    /// subschema once for each such path.
+    pub const RESOURCES_ON_A_PATH: usize = 32;
+    /// Subschemas that apply to one value inside each other. Real schemas nest under 10; the engine
+    /// recurses.
+    pub const NESTING: u32 = 64;
+    /// Levels of a payload times the [`NESTING`] that the schema uses: the engine's recursion. It then
+    /// needs under 1 MiB of the 2 MiB that a thread's stack has.
+    pub const FRAMES: u32 = 1_024;
+    /// Bytes of one compiled pattern, and of its cache while it runs.
+    pub const PATTERN_BYTES: usize = 1024 * 1024;
+    /// Different patterns in a schema.
+    pub const PATTERNS: usize = 1_000;
+    /// States of all compiled patterns of a schema together; a state takes about 50 bytes.
+    pub const PATTERN_STATES: u64 = 200_000;
+    /// Steps (looks at a value) of one check; a step takes up to 100 ns. An SBOM of 1,000,000 values
+    /// against CycloneDX 1.6 takes about 8,000,000.
+    pub const CHECK_STEPS: u64 = 100_000_000;
+    /// Bytes of violations held while they are collected.
+    pub const VIOLATION_BYTES: u64 = 32 * 1024 * 1024;
+    /// Violations sorted to find the first [`crate::limits::VIOLATIONS`].
+    pub const VIOLATIONS_SORTED: usize = 1_000;
+    /// Characters of a payload's value echoed in a violation.
+    pub const ECHO_CHARS: usize = 100;
+    /// Ids of missing documents named in one refusal.
+    pub const MISSING_NAMED: usize = 20;
+}

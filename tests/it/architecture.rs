@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// What each module may use of the crate. `config` and `telemetry` are leaves.
 const MAY_USE: &[(&str, &[&str])] = &[
-    ("limits", &[]),
+    ("limits", &["limits"]),
     ("domain", &["domain", "limits"]),
     ("store", &["store", "domain", "limits"]),
     ("registry", &["registry", "store", "domain", "limits"]),

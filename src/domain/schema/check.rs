@@ -7,11 +7,11 @@ use jsonschema::error::{TypeKind, ValidationErrorKind as Kind};
 use jsonschema::{JsonType, ValidationError};
 use serde_json::Value;
 
-use super::bounds;
 use super::meter::NOT_BELIEVED;
 use super::unique::duplicates;
 use crate::domain::refusal::Violation;
 use crate::limits;
+use crate::limits::schema as bounds;
 
 /// What does not match in one payload.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -19,11 +19,11 @@
 //! and the first subschema above the limit is the one that is named. A cycle in place, which would
 //! never look at a smaller value, is no usable schema.
 
-use super::bounds;
 use super::invalid;
 use super::refs::{Graph, Part, Role, too_costly};
 use crate::domain::refusal::Refusal;
 use crate::limits;
+use crate::limits::schema as bounds;
 
 /// What a schema asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -7,11 +7,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jsonschema::{Retrieve, Uri};
 use serde_json::{Value, json};
 
-use super::{bounds, invalid};
+use super::invalid;
 use crate::domain::json;
 use crate::domain::refusal::Refusal;
 use crate::domain::text::quoted;
 use crate::limits;
+use crate::limits::schema as bounds;
 
 /// Schema documents by id: those built in, and those that the operator adds.
 #[derive(Debug, Clone)]

@@ -13,8 +13,8 @@ use jsonschema::JsonType;
 use jsonschema::json::{Array, Json, Node, NodeIdentity, Object, cmp};
 use serde_json::{Map, Number, Value};
 
-use super::bounds;
 use super::unique::{duplicates, text_steps, weight};
+use crate::limits::schema as bounds;
 
 /// What one check may spend, and has spent.
 #[derive(Debug)]

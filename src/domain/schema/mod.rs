@@ -15,7 +15,6 @@
 //! value is counted (see [`meter`]), because what a schema's recursion multiplies shows only with
 //! the payload.
 
-mod bounds;
 mod cdevents;
 mod check;
 mod cost;

@@ -8,7 +8,7 @@ use jsonschema::{Keyword, PatternOptions, Regex, ValidationError, Validator};
 use regex_syntax::hir::{Class, ClassUnicode, ClassUnicodeRange, Hir, HirKind, Look};
 use serde_json::json;
 
-use super::bounds;
+use crate::limits::schema as bounds;
 
 use super::invalid;
 use super::meter::{Bounded, Metered};

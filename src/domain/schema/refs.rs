@@ -6,13 +6,13 @@ use std::collections::HashMap;
 use jsonschema::{Draft, ReferencingError, Registry};
 use serde_json::{Map, Value, json};
 
-use super::bounds;
 use super::documents::{NO_BASE, Shelf};
 use super::invalid;
 use super::patterns::Patterns;
 use crate::domain::json::escape_token;
 use crate::domain::refusal::Refusal;
 use crate::domain::text::quoted;
+use crate::limits::schema as bounds;
 
 /// How a subschema is applied, seen from the schema that holds it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

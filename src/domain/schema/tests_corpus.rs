@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::limits::schema as bounds;
 
 /// The corpus, or nothing when there is none.
 fn corpus(checks: usize) -> Option<PathBuf> {

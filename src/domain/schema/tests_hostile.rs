@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Map, Value, json};
 
 use super::*;
+use crate::limits::schema as bounds;
 
 /// Runs `f`, which must not take longer.
 fn within<T>(limit: Duration, f: impl FnOnce() -> T) -> T {
