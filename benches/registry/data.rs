@@ -160,6 +160,7 @@ pub(crate) fn open_registry(options: SqliteOptions, clock: Arc<dyn Clock>) -> Re
         ids,
         documents: Documents::built_in(),
         announce: false,
+        refuse_secrets: false,
     })
 }
 

@@ -242,6 +242,7 @@ impl<I: IdSource> Deliveries<I> {
             },
             idempotency_key: None,
             log_only: true,
+            hold_turns: false,
         }
     }
 }

@@ -89,12 +89,11 @@ fn table<'a>(out: &mut String, arguments: impl Iterator<Item = &'a clap::Arg>) -
         if argument.is_hide_set() || matches!(long, "help" | "version") {
             continue;
         }
+        // A switch may be given a value, and mostly is not.
+        let takes_value = argument.get_action().takes_values()
+            && argument.get_num_args().is_none_or(|n| n.min_values() > 0);
         let value = match argument.get_possible_values() {
-            values
-                if argument.get_action().takes_values()
-                    && !values.is_empty()
-                    && long != "read-only" =>
-            {
+            values if takes_value && !values.is_empty() => {
                 format!(
                     " {}",
                     values
@@ -104,7 +103,7 @@ fn table<'a>(out: &mut String, arguments: impl Iterator<Item = &'a clap::Arg>) -
                         .join("\\|")
                 )
             }
-            _ if argument.get_action().takes_values() && long != "read-only" => argument
+            _ if takes_value => argument
                 .get_value_names()
                 .and_then(|names| names.first())
                 .map(|n| format!(" {n}"))

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use async_trait::async_trait;
 
-use crate::config::{JournalMode, Options, Synchronous};
+use crate::config::{JournalMode, Options, PayloadSecrets, Synchronous};
 use crate::domain::id::{IdSource, UlidSource};
 use crate::domain::retention::Retention;
 use crate::domain::schema::Documents;
@@ -82,6 +82,7 @@ pub(super) async fn registry(
         ids,
         documents,
         announce: false,
+        refuse_secrets: options.payload_secrets == Some(PayloadSecrets::Refuse),
     }))
 }
 

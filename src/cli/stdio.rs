@@ -74,6 +74,13 @@ pub(super) struct StdioArgs {
     )]
     allow_files: Option<PathBuf>,
 
+    /// Refuse a write that would turn a gate until a person has agreed: the client is asked where it can
+    /// ask its user, otherwise the assistant calls again with confirm: true
+    #[arg(long, env = "EPR_CONFIRM_GATE_TURNS", value_name = "BOOL", num_args = 0..=1, require_equals = true,
+        default_value_t = false, default_missing_value = "true", value_parser = clap::builder::BoolishValueParser::new(),
+        help_heading = "Tools")]
+    confirm_gate_turns: bool,
+
     /// The name that stands beside what is recorded here. Default: the user's login name
     #[arg(long, env = "EPR_PRINCIPAL", value_name = "NAME")]
     principal: Option<String>,
@@ -145,6 +152,7 @@ pub(super) async fn run(options: Options, args: StdioArgs) -> anyhow::Result<Exi
             tools: selection,
             allow_files,
             demo: args.demo,
+            confirm_gate_turns: args.confirm_gate_turns,
             ..McpOptions::default()
         },
     );

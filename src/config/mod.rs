@@ -56,6 +56,17 @@ pub struct Options {
     )]
     pub schema_dir: Option<PathBuf>,
 
+    /// What to do with a payload that holds a known kind of secret (a private key, a token): record it
+    /// and say so (warn), or refuse it (refuse). Default: warn
+    #[arg(
+        long,
+        global = true,
+        env = "EPR_PAYLOAD_SECRETS",
+        value_enum,
+        help_heading = "Recording"
+    )]
+    pub payload_secrets: Option<PayloadSecrets>,
+
     /// Days that messages stay in the log. Default: 90
     #[arg(
         long,
@@ -135,6 +146,16 @@ pub enum JournalMode {
     Rollback,
 }
 
+/// `--payload-secrets`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PayloadSecrets {
+    /// Recorded, with a warning.
+    Warn,
+    /// Refused.
+    Refuse,
+}
+
 /// `--log-format`
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -192,6 +213,7 @@ impl Options {
             sqlite_synchronous: self.sqlite_synchronous.or(file.sqlite_synchronous),
             sqlite_journal: self.sqlite_journal.or(file.sqlite_journal),
             schema_dir: self.schema_dir.or(file.schema_dir),
+            payload_secrets: self.payload_secrets.or(file.payload_secrets),
             retain_messages: self.retain_messages.or(file.retain_messages),
             retain_audit: self.retain_audit.or(file.retain_audit),
             retain_idempotency_keys: self

@@ -23,6 +23,8 @@ pub struct Command {
     pub idempotency_key: Option<String>,
     /// Keep the messages in the log only: they are never published.
     pub log_only: bool,
+    /// Refuse it if it would turn a gate: nobody has confirmed that this is meant.
+    pub hold_turns: bool,
 }
 
 /// The changes that there are. Ids are assigned beforehand, so that the fate of a lost commit can
@@ -183,11 +185,9 @@ pub enum Outcome {
     },
     /// A recorded event.
     Event {
-        /// The event; for a repeated idempotency key the first one.
+        /// The event.
         event: Box<Event>,
-        /// Whether it is new.
-        created: bool,
-        /// What it did to each gate that its receiver belongs to; empty when it is not new.
+        /// What it did to each gate that its receiver belongs to.
         gates: Vec<GateEffect>,
         /// The messages that it became.
         messages: Vec<MessageNote>,

@@ -16,7 +16,7 @@ use super::group::{Group, GroupDraft, GroupState};
 use super::id::{GroupId, ReceiverId};
 use super::message::{MessageKind, type_of};
 use super::receiver::{DefinedReceiver, Receiver, ReceiverDraft, fingerprint};
-use super::refusal::Refusal;
+use super::refusal::{GateTurning, Refusal};
 use super::time::Timestamp;
 use super::unit::{Unit, UnitKey};
 
@@ -360,6 +360,21 @@ impl Writer<'_> {
                 messages: Vec::new(),
             };
             return Ok((outcome, id.to_string()));
+        }
+        if self.command.hold_turns {
+            return Err(Refusal::Unconfirmed {
+                unit: None,
+                turns: vec![GateTurning {
+                    id: id.to_string(),
+                    name: group.name.clone(),
+                    what: if enabled {
+                        "put in force"
+                    } else {
+                        "put out of force"
+                    },
+                }],
+                more: false,
+            });
         }
         group.enabled = enabled;
         group.updated_at = self.now.max(group.updated_at.plus_micros(1));

@@ -1,7 +1,10 @@
 //! Events: an immutable record of what happened to one unit.
 
-use std::sync::Arc;
+use std::io::Write;
+use std::sync::{Arc, OnceLock};
 
+use flate2::Compression;
+use flate2::write::DeflateEncoder;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
@@ -12,6 +15,7 @@ use super::refusal::Refusal;
 use super::text::FieldCheck;
 use super::time::Timestamp;
 use super::unit::Unit;
+use crate::limits;
 
 /// A recorded event without its payload's text, which may be large.
 #[derive(Debug, Clone)]
@@ -49,18 +53,31 @@ impl Event {
 }
 
 /// A payload's text, exactly as it was sent, with its digest.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Payload {
     text: Arc<str>,
     digest: [u8; 32],
+    packed: Arc<OnceLock<Option<Box<[u8]>>>>,
 }
+
+impl PartialEq for Payload {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for Payload {}
 
 impl Payload {
     /// Takes text that is known to be one JSON value.
     pub fn new(text: impl Into<Arc<str>>) -> Self {
         let text = text.into();
         let digest = Sha256::digest(text.as_bytes()).into();
-        Self { text, digest }
+        Self {
+            text,
+            digest,
+            packed: Arc::default(),
+        }
     }
 
     /// The text.
@@ -81,6 +98,22 @@ impl Payload {
     /// Bytes of the text.
     pub fn size(&self) -> usize {
         self.text.len()
+    }
+
+    /// The text as it is stored when it is long (RFC 1951); `None` when it is short. Made once and
+    /// kept, so that it can be made where time does not matter.
+    pub fn packed(&self) -> Option<&[u8]> {
+        self.packed
+            .get_or_init(|| {
+                if self.size() <= limits::INLINE_PAYLOAD_BYTES {
+                    return None;
+                }
+                let mut encoder = DeflateEncoder::new(Vec::new(), Compression::fast());
+                // Writing to memory does not fail; if it did, the text itself would be stored.
+                encoder.write_all(self.text.as_bytes()).ok()?;
+                encoder.finish().ok().map(Vec::into_boxed_slice)
+            })
+            .as_deref()
     }
 }
 

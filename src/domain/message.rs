@@ -3,6 +3,8 @@
 //! A message is stored as a small row ([`MessageRecord`] is that row with the records it is about)
 //! and becomes bytes when it is read or published.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
@@ -107,12 +109,12 @@ pub enum MessageSubject {
         /// The event.
         event: Box<Event>,
         /// Its payload's text.
-        payload: String,
+        payload: Arc<str>,
         /// Its receiver.
-        receiver: Box<DefinedReceiver>,
+        receiver: Arc<DefinedReceiver>,
     },
     /// [`MessageKind::ReceiverCreated`]
-    ReceiverCreated(Box<DefinedReceiver>),
+    ReceiverCreated(Arc<DefinedReceiver>),
     /// [`MessageKind::GroupCreated`]
     GroupCreated(Box<Group>),
     /// [`MessageKind::GroupModified`]
@@ -122,9 +124,9 @@ pub enum MessageSubject {
         /// The event that left the gate passing.
         event: Box<Event>,
         /// Its payload's text.
-        payload: String,
+        payload: Arc<str>,
         /// Its receiver.
-        receiver: Box<DefinedReceiver>,
+        receiver: Arc<DefinedReceiver>,
         /// The group, as it was then.
         group: Box<Group>,
     },

@@ -10,6 +10,7 @@
 //! | [`command`], [`decide`] | what a writer is asked, and the pure rule that turns it into a plan |
 //! | [`message`] | the wire body of everything that is published |
 //! | [`search`], [`window`] | filters, pages and time windows |
+//! | [`secrets`] | known shapes of secrets in text from outside |
 //! | [`retention`] | how long things that are not kept for ever are kept |
 //! | [`refusal`] | the closed set of ways to say no |
 
@@ -27,6 +28,7 @@ pub mod refusal;
 pub mod retention;
 pub mod schema;
 pub mod search;
+pub mod secrets;
 pub mod text;
 pub mod time;
 pub mod unit;

@@ -23,6 +23,17 @@ pub struct Violation {
     pub what: String,
 }
 
+/// What a write would do to one gate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GateTurning {
+    /// The group's id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// `open`, `close`, `put in force`, `put out of force`.
+    pub what: &'static str,
+}
+
 /// Why a request was refused. Refusals are decided before anything is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
@@ -160,6 +171,30 @@ pub enum Refusal {
         /// What is exhausted.
         what: &'static str,
     },
+    /// The database failed at the end of a write, and cannot be asked what became of it.
+    Uncertain {
+        /// What happened.
+        why: String,
+    },
+    /// A write that would turn gates, where that has to be confirmed.
+    Unconfirmed {
+        /// The unit, or nothing where gates turn for all units.
+        unit: Option<String>,
+        /// What would happen to which gates, at most [`crate::limits::CANDIDATES`].
+        turns: Vec<GateTurning>,
+        /// Whether there are more.
+        more: bool,
+    },
+    /// A payload that holds a secret, where such payloads are refused.
+    SecretInPayload {
+        /// What it is.
+        what: &'static str,
+    },
+    /// The messages that were asked for are deleted.
+    Gone {
+        /// The position of the oldest message that there is, or of the next one.
+        oldest: i64,
+    },
     /// The database cannot be used now.
     Unavailable {
         /// What happened.
@@ -190,6 +225,10 @@ impl Refusal {
             Self::ReservedType { .. } => "reserved_type",
             Self::InvalidCursor { .. } => "invalid_cursor",
             Self::Busy { .. } => "busy",
+            Self::Uncertain { .. } => "uncertain",
+            Self::Unconfirmed { .. } => "unconfirmed",
+            Self::SecretInPayload { .. } => "secret_in_payload",
+            Self::Gone { .. } => "gone",
             Self::Unavailable { .. } => "unavailable",
         }
     }
@@ -238,6 +277,16 @@ impl Refusal {
             Self::ReservedType { .. } => "Choose a type without the prefix `epr.event.receiver.`.".to_owned(),
             Self::InvalidCursor { .. } => "Repeat the search without a cursor.".to_owned(),
             Self::Busy { .. } => "Retry in a moment: nothing was written.".to_owned(),
+            Self::Uncertain { .. } => "Look for it before you repeat it (search_events, search_receivers, \
+                search_groups); with the same idempotency_key a repeat writes it once."
+                .to_owned(),
+            Self::Unconfirmed { .. } => "If a person has agreed to that, call again with confirm: true. Nothing was written.".to_owned(),
+            Self::SecretInPayload { .. } => {
+                "Take it out of the payload, replace it at its source, and record the event again.".to_owned()
+            }
+            Self::Gone { oldest } => format!(
+                "Read on without a position: from {oldest} on everything is there; what was before is lost to this reader."
+            ),
         }
     }
 }
@@ -355,6 +404,37 @@ impl fmt::Display for Refusal {
             ),
             Self::InvalidCursor { why } => write!(f, "The cursor cannot be used: {why}."),
             Self::Busy { what } => write!(f, "The server is busy: {what}."),
+            Self::Uncertain { why } => {
+                write!(f, "It is not known whether this was written: {why}.")
+            }
+            Self::Unconfirmed { unit, turns, more } => {
+                write!(f, "This would ")?;
+                for (i, turn) in turns.iter().enumerate() {
+                    let gap = if i == 0 { "" } else { ", " };
+                    write!(
+                        f,
+                        "{gap}{} gate {} ({})",
+                        turn.what,
+                        quoted(&turn.name),
+                        turn.id
+                    )?;
+                }
+                if *more {
+                    write!(f, " and others")?;
+                }
+                if let Some(unit) = unit {
+                    write!(f, " for {}", quoted(unit))?;
+                }
+                write!(f, ", which has to be confirmed.")
+            }
+            Self::SecretInPayload { what } => write!(
+                f,
+                "The payload holds a secret ({what}), and this registry does not record secrets."
+            ),
+            Self::Gone { oldest } => write!(
+                f,
+                "Messages before position {oldest} are deleted: they are kept for a limited time."
+            ),
             Self::Unavailable { why, .. } => write!(f, "The database cannot be used: {why}."),
         }
     }

@@ -1,12 +1,13 @@
 //! Filters, pages and cursors.
 
+use std::fmt;
+
 use data_encoding::BASE64URL_NOPAD;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::event::Event;
 use super::id::{EventId, GroupId, ReceiverId};
-use super::json::equal_at;
 use super::refusal::Refusal;
 use super::time::Timestamp;
 use super::unit::Unit;
@@ -47,6 +48,18 @@ impl TextMatch {
         match self {
             Self::Exact(text) => (text.clone(), Some(format!("{text}\0"))),
             Self::Prefix(text) => (text.clone(), successor(text)),
+        }
+    }
+}
+
+impl fmt::Display for TextMatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exact(text) => match text.strip_suffix('*') {
+                Some(head) => write!(f, "{head}\\*"),
+                None => f.write_str(text),
+            },
+            Self::Prefix(text) => write!(f, "{text}*"),
         }
     }
 }
@@ -102,6 +115,8 @@ pub struct EventFilter {
     pub receiver_ids: Vec<ReceiverId>,
     /// By receiver type.
     pub types: Vec<TextMatch>,
+    /// By the kind of event that a receiver's type names, whatever its version.
+    pub event_types: Vec<TextMatch>,
     /// By membership of the receiver in a group.
     pub group: Option<GroupId>,
     /// By outcome.
@@ -128,13 +143,6 @@ impl EventFilter {
             && self.success.is_none_or(|want| want == event.success)
             && self.from.is_none_or(|from| event.created_at >= from)
             && self.to.is_none_or(|to| event.created_at < to)
-    }
-
-    /// Whether a payload fits.
-    pub fn fits_payload(&self, payload: &Value) -> bool {
-        self.payload
-            .iter()
-            .all(|want| equal_at(payload, &want.pointer, &want.value))
     }
 }
 

@@ -1,44 +1,123 @@
-//! Known shapes of secrets in recorded text, replaced before an assistant sees them. What is
-//! stored stays as it was sent.
+//! Known shapes of secrets in recorded text: told of when they come in, and replaced before an
+//! assistant sees them. What is stored stays as it was sent.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use serde_json::Value;
 
-/// Text with every known secret replaced by `[masked …]`.
-pub(crate) fn masked(text: &str) -> Cow<'_, str> {
-    let mut out: Option<String> = None;
-    let mut copied = 0;
-    let mut at = 0;
-    let mut no_jwt_before = 0;
-    while let Some(rest) = text.get(at..) {
-        let Some(first) = rest.chars().next() else {
-            break;
-        };
-        let candidate = matches!(first, 'g' | 'A' | 'x' | 'e' | '-');
-        if candidate && let Some((length, what)) = secret_at(text, at, rest, &mut no_jwt_before) {
-            let out = out.get_or_insert_with(|| String::with_capacity(text.len()));
-            out.push_str(text.get(copied..at).unwrap_or_default());
-            out.push_str("[masked ");
-            out.push_str(what);
-            out.push(']');
-            at += length;
-            copied = at;
-        } else {
-            at += first.len_utf8();
-        }
-    }
-    match out {
-        Some(mut out) => {
-            out.push_str(text.get(copied..).unwrap_or_default());
-            Cow::Owned(out)
-        }
-        None => Cow::Borrowed(text),
+/// The secrets in `text`, from left to right: where each stands and what it is.
+fn secrets(text: &str) -> Secrets<'_> {
+    Secrets {
+        text,
+        at: 0,
+        no_jwt_before: 0,
     }
 }
 
+struct Secrets<'a> {
+    text: &'a str,
+    at: usize,
+    /// How far a run of characters reaches that is known to be no JWT, so that no run is read
+    /// again from each of its places.
+    no_jwt_before: usize,
+}
+
+impl Iterator for Secrets<'_> {
+    type Item = (Range<usize>, &'static str);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let rest = self.text.get(self.at..)?;
+            let skip = rest.find(|c| matches!(c, 'g' | 'A' | 'x' | 'e' | '-'))?;
+            let start = self.at + skip;
+            let rest = rest.get(skip..)?;
+            if let Some((length, what)) = secret_at(self.text, start, rest, &mut self.no_jwt_before)
+            {
+                self.at = start + length;
+                return Some((start..self.at, what));
+            }
+            // Each of the characters above has one byte.
+            self.at = start + 1;
+        }
+    }
+}
+
+/// What the first secret in a JSON text is, if it holds one.
+pub fn first_in_json(json: &str) -> Option<&'static str> {
+    secrets(&plain_escapes(json)).next().map(|(_, what)| what)
+}
+
+/// Text with every known secret replaced by `[masked …]`.
+pub fn masked(text: &str) -> Cow<'_, str> {
+    let mut found = secrets(text).peekable();
+    if found.peek().is_none() {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut copied = 0;
+    for (place, what) in found {
+        out.push_str(text.get(copied..place.start).unwrap_or_default());
+        out.push_str("[masked ");
+        out.push_str(what);
+        out.push(']');
+        copied = place.end;
+    }
+    out.push_str(text.get(copied..).unwrap_or_default());
+    Cow::Owned(out)
+}
+
+/// [`masked`] for JSON text, in which a secret may hide behind escapes.
+pub fn masked_json(json: &str) -> Cow<'_, str> {
+    match plain_escapes(json) {
+        Cow::Borrowed(_) => masked(json),
+        // Only a text that holds a secret is changed.
+        Cow::Owned(plain) => match masked(&plain) {
+            Cow::Borrowed(_) => Cow::Borrowed(json),
+            Cow::Owned(masked) => Cow::Owned(masked),
+        },
+    }
+}
+
+/// JSON text in which no visible ASCII character but `"` and `\` is written as an escape: the same
+/// value.
+fn plain_escapes(json: &str) -> Cow<'_, str> {
+    if !json.contains("\\u00") && !json.contains("\\/") {
+        return Cow::Borrowed(json);
+    }
+    let mut out = String::with_capacity(json.len());
+    let mut rest = json;
+    while let Some(at) = rest.find('\\') {
+        let (before, escape) = rest.split_at(at);
+        out.push_str(before);
+        let code = escape
+            .strip_prefix("\\u00")
+            .and_then(|digits| digits.get(..2))
+            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        let length = match code {
+            Some(code) if code.is_ascii_graphic() && code != b'"' && code != b'\\' => {
+                out.push(char::from(code));
+                6
+            }
+            _ if escape.starts_with("\\/") => {
+                out.push('/');
+                2
+            }
+            // The character after the backslash belongs to it: `\\u0041` is no escape of an A.
+            _ => {
+                let length = 1 + escape.chars().nth(1).map_or(0, char::len_utf8);
+                out.push_str(escape.get(..length).unwrap_or(escape));
+                length
+            }
+        };
+        rest = escape.get(length..).unwrap_or_default();
+    }
+    out.push_str(rest);
+    Cow::Owned(out)
+}
+
 /// Masks every string of a value, keys too, and counts the strings that were changed.
-pub(crate) fn mask_value(value: &mut Value) -> usize {
+pub fn mask_value(value: &mut Value) -> usize {
     match value {
         Value::String(text) => match masked(text) {
             Cow::Owned(changed) => {
@@ -283,6 +362,28 @@ mod tests {
         ] {
             assert_eq!(masked(text), text);
         }
+    }
+
+    #[test]
+    fn a_secret_cannot_hide_behind_escapes() {
+        let key = "AKIAIOSFODNN7EXAMPLE";
+        let hidden: String = key.bytes().map(|b| format!("\\u{b:04x}")).collect();
+        let json = format!("[\"{hidden}\"]");
+        assert_eq!(masked_json(&json), "[\"[masked AWS key id]\"]");
+        assert_eq!(first_in_json(&json), Some("AWS key id"));
+        assert_eq!(first_in_json(&format!("[\"{key}\"]")), Some("AWS key id"));
+        // No escape of an A, and text without a secret stays byte for byte.
+        for json in [
+            format!("[\"\\\\u0041{}\"]", &key[1..]),
+            "[\"\\u0041 \\u00e9 \\/ \\\\ \\\" é\"]".to_owned(),
+        ] {
+            assert_eq!(masked_json(&json), json);
+            assert_eq!(first_in_json(&json), None);
+        }
+        assert_eq!(
+            plain_escapes(r#"["\u0041\u0022\u005c\u0009\/\\/"]"#),
+            r#"["A\u0022\u005c\u0009/\\/"]"#
+        );
     }
 
     #[test]

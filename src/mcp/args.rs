@@ -8,8 +8,9 @@
 use serde_json::{Map, Value};
 
 use super::error::ToolError;
-use super::schema::{Kind, Param, offered};
+use super::schema::{Extras, Kind, Param, offered};
 use crate::domain::text::quoted;
+use crate::limits;
 
 /// The arguments of one call, under the names of the tool's parameters.
 #[derive(Debug)]
@@ -25,10 +26,10 @@ impl Args {
     pub(crate) fn new(
         tool: &'static str,
         params: &'static [Param],
-        files: bool,
+        extras: Extras,
         sent: Map<String, Value>,
     ) -> Self {
-        let known: Vec<&'static Param> = offered(params, files).collect();
+        let known: Vec<&'static Param> = offered(params, extras).collect();
         let mut args = Self {
             tool,
             values: Map::new(),
@@ -57,7 +58,7 @@ impl Args {
             }
         }
         for param in &known {
-            if param.is_required(files) && !args.values.contains_key(param.name) {
+            if param.is_required(extras) && !args.values.contains_key(param.name) {
                 let doc = if param.doc.is_empty() {
                     kind_words(param.kind)
                 } else {
@@ -118,6 +119,14 @@ impl Args {
             }
             other => vec![other],
         };
+        if listed.len() > limits::FILTER_VALUES {
+            self.fault(format!(
+                "{name} lists {} values; at most {} are allowed",
+                listed.len(),
+                limits::FILTER_VALUES
+            ));
+            return Vec::new();
+        }
         let mut texts = Vec::with_capacity(listed.len());
         for item in listed {
             match one_text(item) {

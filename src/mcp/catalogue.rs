@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
+use super::schema::Extras;
 use super::tool::ToolSpec;
 use super::tools::{
     check_gate, create_event, create_group, create_receiver, describe_registry, fetch_event,
@@ -36,7 +37,10 @@ pub(crate) fn tool(name: &str) -> Option<&'static ToolSpec> {
 
 /// All tool definitions as they are listed, for snapshots.
 pub fn catalogue_json() -> Value {
-    let tools: Vec<_> = TOOLS.iter().map(|tool| tool.definition(true)).collect();
+    let tools: Vec<_> = TOOLS
+        .iter()
+        .map(|tool| tool.definition(Extras::ALL))
+        .collect();
     json!({ "tools": tools })
 }
 

@@ -4,6 +4,7 @@ use rmcp::ErrorData;
 use rmcp::model::{CallToolResult, ContentBlock};
 
 use crate::domain::refusal::Refusal;
+use crate::domain::secrets::masked;
 use crate::domain::text::escape_hidden_in_json;
 use crate::registry::Error;
 
@@ -53,10 +54,10 @@ impl ToolError {
     }
 }
 
-/// One line in which every character shows. Foreign text in a refusal is quoted where it is made;
+/// One line in which every character shows and no known secret does. Foreign text in a refusal is quoted where it is made;
 /// this is the second lock.
 fn visible(text: &str) -> String {
-    escape_hidden_in_json(text)
+    escape_hidden_in_json(&masked(text))
         .replace('\n', "\\u000a")
         .replace('\r', "\\u000d")
 }

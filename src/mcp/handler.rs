@@ -12,6 +12,7 @@ use rmcp::service::{RequestContext, RoleServer};
 use tokio::task::JoinSet;
 
 use super::args::nearest;
+use super::confirm::{self, Answered};
 use super::error::ToolError;
 use super::protocol::unmatched_request;
 use super::tool::{ToolCx, ToolSpec};
@@ -114,13 +115,29 @@ impl ServerHandler for McpServer {
 
     async fn call_tool(
         &self,
-        request: CallToolRequestParams,
+        mut request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let Some(tool) = self.tools().find(|tool| tool.name == request.name) else {
             return Err(self.unknown_tool(&request.name));
         };
-        let args = tool.arguments(self.reads_files(), request.arguments);
+        // Kept for the question that a write may be answered with.
+        let mut asked = None;
+        if self.options().confirm_gate_turns && tool.effect.writes() {
+            asked = Some(request.arguments.clone());
+            match confirm::answered(&request) {
+                Answered::Nothing => {}
+                Answered::Yes => {
+                    let arguments = request.arguments.get_or_insert_default();
+                    arguments.insert("confirm".to_owned(), true.into());
+                }
+                Answered::No => {
+                    let text = "The user did not confirm it; nothing was written.".to_owned();
+                    return Ok(refused(tool, ToolError::Other(text)).into());
+                }
+            }
+        }
+        let args = tool.arguments(self.extras(), request.arguments);
         // In a task of its own: a defect in a tool answers as an error instead of not at all, and
         // dropping the set stops the tool when the call is cancelled.
         let mut running = JoinSet::new();
@@ -131,7 +148,15 @@ impl ServerHandler for McpServer {
         };
         let result = match ended {
             Some(Ok(Ok(answer))) => answer.into_result(),
-            Some(Ok(Err(error))) => refused(tool, error),
+            Some(Ok(Err(error))) => {
+                let question = asked.and_then(|arguments| {
+                    confirm::question(&context, tool.name, arguments.as_ref(), &error)
+                });
+                match question {
+                    Some(question) => return Ok(question.into()),
+                    None => refused(tool, error),
+                }
+            }
             Some(Err(defect)) => refused(tool, Error::internal(defect).into()),
             None => refused(
                 tool,

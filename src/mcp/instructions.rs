@@ -2,7 +2,7 @@
 
 /// Instructions for the tools that are offered; below 2 KB, the most important first, because
 /// some hosts cut them there.
-pub(crate) fn instructions(offers: impl Fn(&str) -> bool, demo: bool) -> String {
+pub(crate) fn instructions(offers: impl Fn(&str) -> bool, demo: bool, confirm: bool) -> String {
     let mut out = String::from(
         "Event Provenance Registry: who did what to which software unit, and which gates it passes. A unit is named by \
          name, version, release, platform_id, package; printed epr://history/…. An event records success or failure of \
@@ -49,6 +49,10 @@ pub(crate) fn instructions(offers: impl Fn(&str) -> bool, demo: bool) -> String 
     }
     if !offers("create_event") {
         out.push_str("This server only reads.\n");
+    } else if confirm {
+        out.push_str(
+            "A write that turns a gate is refused until a person agrees: ask, then call again with confirm: true.\n",
+        );
     }
     out.push_str(
         "Units, receivers and groups may be named by a part; if several fit, the candidates come back. Answers end with \
@@ -63,12 +67,13 @@ mod tests {
 
     #[test]
     fn they_are_short_and_name_only_what_is_offered() {
-        let all = instructions(|_| true, true);
+        let all = instructions(|_| true, true, true);
         assert!(all.len() < 2_048, "{}", all.len());
-        let read_only = instructions(|tool| !tool.starts_with("create"), false);
+        let read_only = instructions(|tool| !tool.starts_with("create"), false, true);
         assert!(
             !read_only.contains("create_")
                 && read_only.contains("only reads")
+                && !read_only.contains("confirm")
                 && !read_only.contains("demo")
         );
     }

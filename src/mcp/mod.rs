@@ -4,9 +4,10 @@
 //! |---|---|
 //! | `catalogue`, `tool`, `tools` | the one table of tools, what a tool is, one file a tool |
 //! | `schema`, `args` | what tools take: the published schema and the lenient reading of it |
-//! | `render`, `payload`, `mask`, `paging` | records as JSON and text, parts of large payloads, secrets masked, answers of bounded size |
+//! | `render`, `payload`, `paging` | records as JSON and text, parts of large payloads, answers of bounded size |
 //! | `resources`, `prompts`, `instructions` | everything else that a client is offered |
 //! | `handler`, `protocol`, `stdio` | the protocol, its faults, the transport |
+//! | `confirm` | asking a person before a gate turns |
 //! | `selection`, `client_config` | which tools are offered; how clients are told of the server |
 //!
 //! To add a tool: a file under `tools/` and a line in `catalogue`.
@@ -14,11 +15,11 @@
 mod args;
 mod catalogue;
 pub mod client_config;
+mod confirm;
 mod error;
 mod files;
 mod handler;
 mod instructions;
-mod mask;
 mod paging;
 mod payload;
 mod prompts;
@@ -41,6 +42,7 @@ pub use catalogue::{catalogue_json, tool_table_markdown};
 pub use selection::{ToolChoice, ToolSelection};
 
 use crate::registry::Registry;
+use schema::Extras;
 use tool::ToolSpec;
 
 /// How a server is to behave.
@@ -60,6 +62,17 @@ pub struct McpOptions {
     pub allow_files: Option<PathBuf>,
     /// The registry holds made-up data.
     pub demo: bool,
+    /// A write that would turn a gate is refused until it is confirmed.
+    pub confirm_gate_turns: bool,
+}
+
+impl McpOptions {
+    fn extras(&self) -> Extras {
+        Extras {
+            files: self.allow_files.is_some(),
+            confirmation: self.confirm_gate_turns,
+        }
+    }
 }
 
 impl Default for McpOptions {
@@ -72,6 +85,7 @@ impl Default for McpOptions {
             version: env!("CARGO_PKG_VERSION"),
             allow_files: None,
             demo: false,
+            confirm_gate_turns: false,
         }
     }
 }
@@ -96,11 +110,11 @@ impl McpServer {
         if options.read_only {
             options.tools = options.tools.without_writes();
         }
-        let files = options.allow_files.is_some();
+        let extras = options.extras();
         let definitions = options
             .tools
             .tools()
-            .map(|tool| tool.definition(files))
+            .map(|tool| tool.definition(extras))
             .collect();
         let capabilities = ServerCapabilities::builder()
             .enable_tools()
@@ -116,6 +130,7 @@ impl McpServer {
             .with_instructions(instructions::instructions(
                 |tool| options.tools.offers(tool),
                 options.demo,
+                options.confirm_gate_turns,
             ));
         Self {
             inner: Arc::new(Inner {
@@ -150,6 +165,11 @@ impl McpServer {
     /// Whether a tool is offered.
     pub(crate) fn offers(&self, name: &str) -> bool {
         self.inner.options.tools.offers(name)
+    }
+
+    /// What callers may do beyond the ordinary.
+    pub(crate) fn extras(&self) -> Extras {
+        self.inner.options.extras()
     }
 
     /// Whether payloads may come from files.

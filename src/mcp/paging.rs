@@ -7,7 +7,6 @@ use serde_json::Value;
 use super::error::ToolError;
 use super::render::json_text;
 use super::tool::{Answer, ToolResult};
-use crate::limits;
 
 /// A rendered page.
 #[derive(Debug)]
@@ -76,9 +75,10 @@ impl Page {
     }
 }
 
-/// Asks for fewer rows until the answer keeps to its size. A page is never cut in itself: its
+/// Asks for fewer rows until the answer keeps to `most` bytes. A page is never cut in itself: its
 /// cursor would skip what was cut.
 pub(crate) async fn fitted<F>(
+    most: usize,
     mut limit: usize,
     mut notes: Vec<String>,
     render: impl Fn(usize) -> F,
@@ -90,16 +90,15 @@ where
     loop {
         let page = render(limit).await?;
         let bytes = page.bytes();
-        if bytes <= limits::ANSWER_BYTES || limit == 1 || page.rows <= 1 {
+        if bytes <= most || limit == 1 || page.rows <= 1 {
             if limit < wanted {
-                let most = limits::ANSWER_BYTES;
                 notes.push(format!(
                     "{limit} rows instead of {wanted}: an answer holds {most} bytes"
                 ));
             }
             return Ok(page.answer(notes));
         }
-        let fitting = page.rows * limits::ANSWER_BYTES / bytes;
+        let fitting = page.rows * most / bytes;
         limit = fitting.clamp(1, limit.min(page.rows) - 1);
     }
 }
@@ -107,13 +106,14 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits;
 
     #[tokio::test]
     async fn a_page_that_is_too_large_is_asked_for_again_with_fewer_rows() {
         let render = |limit: usize| async move {
             Ok(Page::text(limit, "x".repeat(limit * 1_000)).note("seen"))
         };
-        let result = fitted(100, vec!["first".to_owned()], render)
+        let result = fitted(limits::ANSWER_BYTES, 100, vec!["first".to_owned()], render)
             .await
             .unwrap()
             .into_result();
@@ -129,7 +129,10 @@ mod tests {
     #[tokio::test]
     async fn one_row_is_given_however_large_it_is() {
         let render = |_| async { Ok(Page::json(1, serde_json::json!({"a": "x".repeat(30_000)}))) };
-        let result = fitted(20, Vec::new(), render).await.unwrap().into_result();
+        let result = fitted(limits::ANSWER_BYTES, 20, Vec::new(), render)
+            .await
+            .unwrap()
+            .into_result();
         assert!(result.structured_content.unwrap().get("note").is_none());
     }
 }

@@ -6,9 +6,9 @@ use serde::de::{Deserializer as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::mask::mask_value;
 use super::render::Obj;
 use crate::domain::json::escape_token;
+use crate::registry::Selected;
 
 /// Members that an outline lists.
 const OUTLINED: usize = 30;
@@ -84,45 +84,27 @@ fn part(at: &str, value: &str) -> Value {
         .into()
 }
 
-/// Selected values under their pointers, masked; one that is too large is replaced by its size.
-pub(crate) fn selected(pointers: &[String], values: Vec<Option<Value>>, most: usize) -> Obj {
+/// Selected values under their pointers; one that is too large is replaced by its size.
+pub(crate) fn selected(pointers: &[String], values: Vec<Selected>) -> Obj {
     let mut shown = Obj::new();
+    if values.is_empty() && !pointers.is_empty() {
+        return shown.put(
+            "unread",
+            "the payload has too many values to be looked into",
+        );
+    }
     for (pointer, value) in pointers.iter().zip(values) {
         let value = match value {
-            Some(mut value) => {
-                mask_value(&mut value);
-                cut(value, pointer, most)
-            }
-            None => Obj::new().put("missing", true).into(),
+            Selected::Value(value) => value,
+            Selected::Missing => Obj::new().put("missing", true).into(),
+            Selected::TooLarge { bytes, inside } => Obj::new()
+                .put("omitted_bytes", bytes)
+                .put("select_inside", inside)
+                .into(),
         };
         shown = shown.always(pointer, value);
     }
     shown
-}
-
-/// A value, or what it is and where to look inside.
-fn cut(value: Value, pointer: &str, most: usize) -> Value {
-    let bytes = value.to_string().len();
-    if bytes <= most {
-        return value;
-    }
-    let inside: Vec<Value> = match &value {
-        Value::Object(fields) => fields
-            .keys()
-            .take(OUTLINED)
-            .map(|key| format!("{pointer}/{}", escape_token(key)).into())
-            .collect(),
-        Value::Array(items) if items.is_empty() => Vec::new(),
-        Value::Array(items) => vec![
-            format!("{pointer}/0").into(),
-            format!("{pointer}/{}", items.len() - 1).into(),
-        ],
-        _ => Vec::new(),
-    };
-    Obj::new()
-        .put("omitted_bytes", bytes)
-        .put("select_inside", inside)
-        .into()
 }
 
 #[cfg(test)]
@@ -162,10 +144,19 @@ mod tests {
     #[test]
     fn a_selected_value_that_is_too_large_tells_where_to_go_on() {
         let pointers = ["/a".to_owned(), "/b".to_owned(), "/c".to_owned()];
-        let values = vec![Some(json!({"x": "y".repeat(100)})), Some(json!(null)), None];
+        let values = vec![
+            Selected::TooLarge {
+                bytes: 108,
+                inside: vec!["/a/x".to_owned()],
+            },
+            Selected::Value(json!(null)),
+            Selected::Missing,
+        ];
         assert_eq!(
-            Value::from(selected(&pointers, values, 50)),
+            Value::from(selected(&pointers, values)),
             json!({"/a": {"omitted_bytes": 108, "select_inside": ["/a/x"]}, "/b": null, "/c": {"missing": true}})
         );
+        let unread = Value::from(selected(&pointers, Vec::new()));
+        assert!(unread["unread"].is_string(), "{unread}");
     }
 }

@@ -12,18 +12,18 @@ use serde_json::value::RawValue;
 
 use self::uri::Address;
 use super::error::protocol_error;
-use super::mask::masked;
 use super::render::gate::unit_text;
-use super::render::{Obj, json_text, record};
+use super::render::{Obj, call, json_text, record};
 use super::tool::ToolCx;
 use super::tools::describe_registry;
-use crate::domain::event::{Event, Reference, WireEvent, WireReceiver};
+use crate::domain::event::{WireEvent, WireReceiver};
 use crate::domain::receiver::DefinedReceiver;
 use crate::domain::search::EventFilter;
+use crate::domain::secrets::{masked, masked_json};
 use crate::domain::text::{escape_hidden_in_json, quoted};
 use crate::domain::unit::{Unit, UnitQuery};
 use crate::limits;
-use crate::registry::{Error, EventView, SearchRequest};
+use crate::registry::{Error, SearchRequest};
 
 /// Events in one history.
 const HISTORY_EVENTS: usize = 50;
@@ -144,8 +144,13 @@ pub(crate) async fn read(cx: &ToolCx, uri: &str) -> Result<ReadResourceResult, E
         Address::Group(id) => (group(cx, &id).await, JSON),
     };
     let text = text.map_err(|error| protocol_error(&error))?;
+    let shown = if mime == JSON {
+        masked_json(&text)
+    } else {
+        masked(&text)
+    };
     Ok(ReadResourceResult::new(vec![
-        ResourceContents::text(text, uri).with_mime_type(mime),
+        ResourceContents::text(shown, uri).with_mime_type(mime),
     ]))
 }
 
@@ -167,7 +172,9 @@ async fn gate(cx: &ToolCx, group: &str, unit: Unit) -> Result<String, Error> {
         .registry()
         .check_unit(&cx.principal, &query, Some(group))
         .await?;
-    Ok(unit_text(&gates, |tool| cx.server.offers(tool)))
+    Ok(unit_text(&gates, limits::FULL_ANSWER_BYTES, |tool| {
+        cx.server.offers(tool)
+    }))
 }
 
 async fn history(cx: &ToolCx, unit: Unit) -> Result<String, Error> {
@@ -232,43 +239,36 @@ async fn receiver(cx: &ToolCx, id: &str) -> Result<String, Error> {
     wire_text(&wire_receiver(&found))
 }
 
-/// The event in the shape that existing EPR clients read, its payload as it was sent but for
-/// masked secrets. One that fits no message is named by its digest.
+/// The event in the shape that existing EPR clients read, its payload as it was sent. Above the size
+/// of a message the payload is left out, which is said.
 async fn event(cx: &ToolCx, id: &str) -> Result<String, Error> {
-    let EventView {
-        event,
-        receiver,
-        payload,
-    } = cx.registry().fetch_event(&cx.principal, id).await?;
+    let view = cx.registry().fetch_event(&cx.principal, id).await?;
     let found = cx
         .registry()
-        .fetch_receiver(&cx.principal, &receiver.id.to_string())
+        .fetch_receiver(&cx.principal, &view.receiver.id.to_string())
         .await?;
-    let whole = payload.len() <= limits::MCP_MESSAGE_BYTES;
-    let raw = if whole {
-        Some(raw_payload(&payload)?)
+    let receiver = wire_receiver(&found);
+    let (event, text) = (&view.event, view.payload.as_str());
+    let payload = if text.len() <= limits::MCP_MESSAGE_BYTES {
+        Some(RawValue::from_string(text.to_owned()).map_err(Error::internal)?)
     } else {
         None
     };
-    let wire_receiver = wire_receiver(&found);
-    wire_text(&wire_event(&event, raw, &wire_receiver))
-}
-
-fn raw_payload(payload: &str) -> Result<Box<RawValue>, Error> {
-    RawValue::from_string(masked(payload).into_owned()).map_err(Error::internal)
-}
-
-fn wire_event<'a>(
-    event: &'a Event,
-    payload: Option<Box<RawValue>>,
-    receiver: &'a WireReceiver<'a>,
-) -> WireEvent<'a> {
-    let reference = payload.is_none().then(|| Reference {
-        uri: format!("epr://events/{}", event.id),
-        sha256: data_encoding::HEXLOWER.encode(&event.payload_digest),
-        size: event.payload_size,
+    let omitted = payload.is_none().then(|| {
+        format!(
+            "{} bytes, {}: more than one message carries; {}",
+            event.payload_size,
+            event.payload_digest_text(),
+            call(
+                "fetch_event",
+                &[
+                    ("id", event.id.to_string().into()),
+                    ("detail", "full".into())
+                ]
+            )
+        )
     });
-    WireEvent {
+    let event = WireEvent {
         id: event.id,
         name: &event.unit.name,
         version: &event.unit.version,
@@ -277,12 +277,25 @@ fn wire_event<'a>(
         package: &event.unit.package,
         description: &event.description,
         payload,
-        payload_ref: reference,
+        payload_ref: None,
         success: event.success,
         created_at: event.created_at,
         event_receiver_id: event.receiver_id,
-        event_receiver: Some(receiver),
-    }
+        event_receiver: Some(&receiver),
+    };
+    wire_text(&ReadEvent {
+        event,
+        payload_omitted: omitted,
+    })
+}
+
+/// An event as a resource.
+#[derive(serde::Serialize)]
+struct ReadEvent<'a> {
+    #[serde(flatten)]
+    event: WireEvent<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    payload_omitted: Option<String>,
 }
 
 fn wire_receiver(found: &DefinedReceiver) -> WireReceiver<'_> {

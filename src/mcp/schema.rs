@@ -40,8 +40,36 @@ pub(crate) struct Param {
     pub(crate) or_file: bool,
     /// Other names under which callers send it.
     pub(crate) aliases: &'static [&'static str],
-    /// Offered only where files may be read.
-    pub(crate) needs_files: bool,
+    /// Where it is offered.
+    pub(crate) only: Only,
+}
+
+/// Where a parameter is offered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Only {
+    /// Everywhere.
+    Everywhere,
+    /// Where files may be read.
+    WithFiles,
+    /// Where the turning of gates has to be confirmed.
+    WithConfirmation,
+}
+
+/// What a server lets its callers do beyond the ordinary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Extras {
+    /// Payloads may come from files.
+    pub(crate) files: bool,
+    /// The turning of gates has to be confirmed.
+    pub(crate) confirmation: bool,
+}
+
+impl Extras {
+    /// Everything that there is, for the documents.
+    pub(crate) const ALL: Self = Self {
+        files: true,
+        confirmation: true,
+    };
 }
 
 impl Param {
@@ -54,7 +82,7 @@ impl Param {
             required: false,
             or_file: false,
             aliases: &[],
-            needs_files: false,
+            only: Only::Everywhere,
         }
     }
 
@@ -76,8 +104,8 @@ impl Param {
     }
 
     /// Whether a call cannot do without.
-    pub(crate) const fn is_required(&self, files: bool) -> bool {
-        self.required || (self.or_file && !files)
+    pub(crate) const fn is_required(&self, extras: Extras) -> bool {
+        self.required || (self.or_file && !extras.files)
     }
 
     /// Other names under which callers send it.
@@ -87,8 +115,14 @@ impl Param {
     }
 
     /// Offered only where files may be read.
-    pub(crate) const fn needs_files(mut self) -> Self {
-        self.needs_files = true;
+    pub(crate) const fn with_files(mut self) -> Self {
+        self.only = Only::WithFiles;
+        self
+    }
+
+    /// Offered only where the turning of gates has to be confirmed.
+    pub(crate) const fn with_confirmation(mut self) -> Self {
+        self.only = Only::WithConfirmation;
         self
     }
 
@@ -113,20 +147,22 @@ impl Param {
 /// The parameters that are offered.
 pub(crate) fn offered(
     params: &'static [Param],
-    files: bool,
+    extras: Extras,
 ) -> impl Iterator<Item = &'static Param> {
-    params
-        .iter()
-        .filter(move |param| files || !param.needs_files)
+    params.iter().filter(move |param| match param.only {
+        Only::Everywhere => true,
+        Only::WithFiles => extras.files,
+        Only::WithConfirmation => extras.confirmation,
+    })
 }
 
 /// The JSON Schema of a tool's arguments.
-pub(crate) fn input_schema(params: &'static [Param], files: bool) -> Map<String, Value> {
-    let properties: Map<_, _> = offered(params, files)
+pub(crate) fn input_schema(params: &'static [Param], extras: Extras) -> Map<String, Value> {
+    let properties: Map<_, _> = offered(params, extras)
         .map(|param| (param.name.to_owned(), param.schema()))
         .collect();
-    let required: Vec<_> = offered(params, files)
-        .filter(|p| p.is_required(files))
+    let required: Vec<_> = offered(params, extras)
+        .filter(|p| p.is_required(extras))
         .map(|p| p.name)
         .collect();
     let mut schema = Map::new();
@@ -186,6 +222,17 @@ pub(crate) mod common {
     .alias(&["next_cursor", "after"]);
     pub(crate) const FORMAT: Param =
         Param::new("format", Kind::Word(&["text", "json"]), "default text");
+    pub(crate) const DETAIL: Param = Param::new(
+        "detail",
+        Kind::Word(&["normal", "full"]),
+        "full: up to 60 KB instead of 20",
+    );
+    pub(crate) const CONFIRM: Param = Param::new(
+        "confirm",
+        Kind::Flag,
+        "true once a person has agreed to what it does to gates",
+    )
+    .with_confirmation();
     pub(crate) const IDEMPOTENCY_KEY: Param = Param::text(
         "idempotency_key",
         "a repeated call with the same key and content gives the first result",
@@ -197,15 +244,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_parameter_that_needs_files_is_not_offered_without() {
+    fn a_parameter_that_needs_something_is_not_offered_without() {
         const PARAMS: &[Param] = &[
             Param::text("a", "x").required(),
-            Param::text("b", "").needs_files(),
+            Param::text("b", "").with_files(),
+            Param::new("c", Kind::Flag, "").with_confirmation(),
         ];
         assert_eq!(
-            Value::Object(input_schema(PARAMS, false)),
+            Value::Object(input_schema(PARAMS, Extras::default())),
             json!({"type": "object", "properties": {"a": {"type": "string", "description": "x"}}, "required": ["a"]})
         );
-        assert_eq!(offered(PARAMS, true).count(), 2);
+        assert_eq!(offered(PARAMS, Extras::ALL).count(), 3);
     }
 }

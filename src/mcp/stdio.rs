@@ -35,8 +35,6 @@ use self::output::Output;
 use super::McpServer;
 use crate::limits;
 
-/// Bytes of requests in flight; beyond that no more is read until some are answered.
-const IN_FLIGHT_BYTES: usize = 16 * limits::MCP_MESSAGE_BYTES;
 /// Seconds that calls in progress are given when the input has ended.
 const LAST_CALLS_SECONDS: u64 = 30;
 
@@ -205,7 +203,9 @@ impl<R: AsyncRead + Send + Unpin> Transport<RoleServer> for Stdio<R> {
             let read = tokio::select! {
                 () = output.failed() => return None,
                 read = async {
-                    self.flights.at_most(IN_FLIGHT_BYTES).await;
+                    self.flights
+                        .below(limits::MCP_CALLS_IN_FLIGHT, limits::MCP_BYTES_IN_FLIGHT)
+                        .await;
                     self.lines.next().await
                 } => read,
             };
@@ -217,7 +217,7 @@ impl<R: AsyncRead + Send + Unpin> Transport<RoleServer> for Stdio<R> {
                     // The SDK gives calls in progress few seconds once it hears of the end.
                     let _ = timeout(
                         Duration::from_secs(LAST_CALLS_SECONDS),
-                        self.flights.at_most(0),
+                        self.flights.below(1, 1),
                     )
                     .await;
                     return None;

@@ -12,8 +12,9 @@ use super::McpServer;
 use super::args::Args;
 use super::error::ToolError;
 use super::render::json_text;
-use super::schema::{Param, input_schema, output_schema};
+use super::schema::{Extras, Param, input_schema, output_schema};
 use crate::domain::principal::Principal;
+use crate::domain::secrets::{mask_value, masked};
 use crate::registry::Registry;
 
 /// A future on the heap.
@@ -82,11 +83,11 @@ impl fmt::Debug for ToolSpec {
 
 impl ToolSpec {
     /// As it is listed.
-    pub(crate) fn definition(&self, files: bool) -> Tool {
+    pub(crate) fn definition(&self, extras: Extras) -> Tool {
         let tool = Tool::new(
             self.name,
             self.description,
-            Arc::new(input_schema(self.params, files)),
+            Arc::new(input_schema(self.params, extras)),
         )
         .with_title(self.title)
         .with_annotations(self.effect.annotations());
@@ -98,8 +99,8 @@ impl ToolSpec {
     }
 
     /// The arguments of one call, sorted to its parameters.
-    pub(crate) fn arguments(&self, files: bool, sent: Option<Map<String, Value>>) -> Args {
-        Args::new(self.name, self.params, files, sent.unwrap_or_default())
+    pub(crate) fn arguments(&self, extras: Extras, sent: Option<Map<String, Value>>) -> Args {
+        Args::new(self.name, self.params, extras, sent.unwrap_or_default())
     }
 }
 
@@ -117,9 +118,14 @@ impl ToolCx {
     pub(crate) fn registry(&self) -> &Registry {
         self.server.registry()
     }
+
+    /// Whether a write that turns a gate has to be refused, for want of confirmation.
+    pub(crate) fn holds_turns(&self, confirm: Option<bool>) -> bool {
+        self.server.options().confirm_gate_turns && confirm != Some(true)
+    }
 }
 
-/// What a tool answers.
+/// What a tool answers. Known shapes of secrets are masked, wherever they stand.
 #[derive(Debug, Clone)]
 pub(crate) struct Answer {
     text: String,
@@ -130,7 +136,8 @@ pub(crate) struct Answer {
 impl Answer {
     /// A record-like answer: the same data for hosts that show the text and for those that show
     /// the structure.
-    pub(crate) fn record(value: Value) -> Self {
+    pub(crate) fn record(mut value: Value) -> Self {
+        mask_value(&mut value);
         Self {
             text: json_text(&value),
             structured: Some(value),
@@ -141,7 +148,7 @@ impl Answer {
     /// A composed answer, written to be read.
     pub(crate) fn composed(text: String) -> Self {
         Self {
-            text,
+            text: masked(&text).into_owned(),
             structured: None,
             links: Vec::new(),
         }

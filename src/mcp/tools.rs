@@ -18,8 +18,15 @@ use crate::domain::search::{DefinitionFilter, TextMatch};
 use crate::domain::unit::UnitQuery;
 use crate::limits;
 
-/// Bytes of a payload or a schema that an answer carries; beyond that it points to a resource.
-pub(crate) const INLINE_BYTES: usize = 6 * 1024;
+/// Bytes of a payload or a schema that an answer of so many bytes carries; beyond that it points to
+/// a resource.
+const fn inline_bytes(most: usize) -> usize {
+    if most > limits::ANSWER_BYTES {
+        most
+    } else {
+        6 * 1024
+    }
+}
 
 /// The five parts of a unit and its printed form.
 fn unit_query(args: &mut Args) -> UnitQuery {
@@ -61,6 +68,14 @@ fn definition_filter(args: &mut Args) -> DefinitionFilter {
         version: matches(args, "version"),
         receiver: None,
         enabled: None,
+    }
+}
+
+/// Bytes of an answer.
+fn answer_size(args: &mut Args) -> usize {
+    match args.word("detail", &["normal", "full"]) {
+        Some("full") => limits::FULL_ANSWER_BYTES,
+        _ => limits::ANSWER_BYTES,
     }
 }
 

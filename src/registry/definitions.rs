@@ -1,5 +1,6 @@
 //! Receivers and groups: creating, enabling, reading, listing.
 
+use super::naming::names_receiver;
 use super::views::{
     DefinitionPage, GroupInput, GroupWritten, PassingUnits, ReceiverInput, ReceiverWritten,
     Warning, WriteOptions,
@@ -95,6 +96,8 @@ impl Registry {
                 if receiver.unchecked_refs {
                     warnings.push(unchecked_refs());
                 }
+                let store = self.store().await?;
+                warnings.extend(self.storage_warning(store.as_ref(), options));
                 Ok(ReceiverWritten {
                     receiver: *receiver,
                     created,
@@ -155,10 +158,15 @@ impl Registry {
             .into());
         }
         let store = self.store().await?;
+        let first = self
+            .first_members(store.as_ref(), principal, options)
+            .await?;
         for what in &input.receivers {
-            draft
-                .event_receiver_ids
-                .push(self.receiver_named(store.as_ref(), what).await?.id);
+            let id = match first.iter().find(|member| names_receiver(what, member)) {
+                Some(member) => member.id,
+                None => self.receiver_named(store.as_ref(), what).await?.id,
+            };
+            draft.event_receiver_ids.push(id);
         }
         draft.check()?;
         let action = Action::CreateGroup {
@@ -185,6 +193,7 @@ impl Registry {
                         ),
                     });
                 }
+                warnings.extend(self.storage_warning(store.as_ref(), options));
                 self.group_written(store.as_ref(), group, created, warnings, messages)
                     .await
             }
@@ -194,6 +203,24 @@ impl Registry {
                     .await
             }
             _ => Err(unexpected()),
+        }
+    }
+
+    /// The members of the group that the idempotency key made before: a repeated command means the
+    /// same receivers, even if their names have got namesakes since.
+    async fn first_members(
+        &self,
+        store: &dyn Store,
+        principal: &Principal,
+        options: &WriteOptions,
+    ) -> Result<Vec<Receiver>> {
+        let first = self.first_use(store, principal, options).await?;
+        let Some(id) = first.and_then(|id| id.parse::<GroupId>().ok()) else {
+            return Ok(Vec::new());
+        };
+        match store.groups(&[id]).await?.first() {
+            Some(group) => members(store, group).await,
+            None => Ok(Vec::new()),
         }
     }
 
@@ -220,7 +247,10 @@ impl Registry {
     ) -> Result<GroupWritten> {
         principal.require(Scope::Define)?;
         let store = self.store().await?;
-        let id = self.group_named(store.as_ref(), group).await?.id;
+        let id = match self.first_use(store.as_ref(), principal, options).await? {
+            Some(first) => self.first_group(store.as_ref(), &first, group).await?,
+            None => self.group_named(store.as_ref(), group).await?.id,
+        };
         match self
             .submit(principal, Action::SetGroupEnabled { id, enabled }, options)
             .await?
@@ -240,6 +270,18 @@ impl Registry {
             }
             _ => Err(unexpected()),
         }
+    }
+
+    /// The group that a repeated command means.
+    async fn first_group(&self, store: &dyn Store, first: &str, what: &str) -> Result<GroupId> {
+        let what = what.trim();
+        if let Ok(id) = first.parse::<GroupId>()
+            && let Some(group) = store.groups(&[id]).await?.first()
+            && (what == group.name || what == group.kind || what == first)
+        {
+            return Ok(id);
+        }
+        Ok(self.group_named(store, what).await?.id)
     }
 
     async fn group_written(

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use super::naming::{means_unit, names_receiver};
+use super::schemas::Findings;
 use super::views::{
     EventInput, EventView, EventWritten, PayloadInput, UnitInput, Warning, WriteOptions,
 };
@@ -11,6 +13,7 @@ use crate::domain::event::{Event, EventDraft, Payload};
 use crate::domain::id::{EventId, ReceiverId};
 use crate::domain::json::has_wide_integer;
 use crate::domain::principal::{Principal, Scope};
+use crate::domain::receiver::Receiver;
 use crate::domain::refusal::{FieldFault, Refusal};
 use crate::domain::text::quoted;
 use crate::domain::unit::UnitQuery;
@@ -39,10 +42,18 @@ impl Registry {
     ) -> Result<EventWritten> {
         principal.require(Scope::Record)?;
         let store = self.store().await?;
-        let receiver = self.receiver_named(store.as_ref(), &input.receiver).await?;
-        let unit = match input.unit {
-            UnitInput::Exact(unit) => unit,
-            UnitInput::Existing(query) => {
+        // What a repeated command named may have got namesakes since: it means what it meant.
+        let first = self.first_event(store.as_ref(), principal, options).await?;
+        let receiver = match &first {
+            Some((_, receiver)) if names_receiver(&input.receiver, receiver) => receiver.clone(),
+            _ => self.receiver_named(store.as_ref(), &input.receiver).await?,
+        };
+        let unit = match (input.unit, &first) {
+            (UnitInput::Exact(unit), _) => unit,
+            (UnitInput::Existing(query), Some((event, _))) if means_unit(&query, &event.unit) => {
+                event.unit.clone()
+            }
+            (UnitInput::Existing(query), _) => {
                 let meant = self.unit_meant(store.as_ref(), &query).await;
                 meant.map_err(|error| missing_parts(error, &query))?.0
             }
@@ -58,18 +69,20 @@ impl Registry {
         draft.check()?;
         principal.require_grant(&receiver.kind, &draft.unit.name)?;
         let compiled = self.inner.schemas.of(store.as_ref(), &receiver).await?;
-        let duplicate_keys = self
+        let findings = self
             .inner
             .schemas
             .check(receiver.id, compiled, draft.payload.shared())
             .await?;
-        let mut warnings = Vec::new();
-        if duplicate_keys {
-            warnings.push(Warning {
-                code: "duplicate_keys",
-                text: "An object in the payload has a key twice; the last one counts wherever the payload is read."
-                    .to_owned(),
-            });
+        let mut warnings = self.payload_warnings(findings)?;
+        if !options.dry_run && draft.payload.size() > limits::INLINE_PAYLOAD_BYTES {
+            // Made here, so that the one writer does not spend its time on it.
+            let payload = draft.payload.clone();
+            let pack = move || {
+                payload.packed();
+                Ok(())
+            };
+            self.inner.schemas.blocking(pack).await?;
         }
         if receiver.unchecked_refs {
             warnings.push(super::definitions::unchecked_refs());
@@ -81,10 +94,10 @@ impl Registry {
         match self.submit(principal, action, options).await? {
             Outcome::Event {
                 event,
-                created,
                 gates,
                 messages,
             } => {
+                warnings.extend(self.storage_warning(store.as_ref(), options));
                 let waited: BTreeSet<ReceiverId> = gates
                     .iter()
                     .flat_map(|gate| gate.state.members.iter().map(|(id, _)| *id))
@@ -94,7 +107,7 @@ impl Registry {
                 Ok(EventWritten {
                     event: *event,
                     receiver,
-                    created,
+                    created: true,
                     gates,
                     members,
                     warnings,
@@ -117,6 +130,55 @@ impl Registry {
         }
     }
 
+    /// The event that the idempotency key recorded before, with its receiver.
+    async fn first_event(
+        &self,
+        store: &dyn Store,
+        principal: &Principal,
+        options: &WriteOptions,
+    ) -> Result<Option<(Event, Receiver)>> {
+        let Some(id) = self.first_use(store, principal, options).await? else {
+            return Ok(None);
+        };
+        let Ok(id) = id.parse::<EventId>() else {
+            return Ok(None);
+        };
+        let seqs = store.event_seqs(&[id]).await?;
+        let Some(event) = store.events(&seqs).await?.into_iter().next() else {
+            return Ok(None);
+        };
+        let receivers = store.receivers(&[event.receiver_id]).await?;
+        Ok(receivers
+            .into_iter()
+            .next()
+            .map(|receiver| (event, receiver)))
+    }
+
+    /// What is worth knowing of a payload; a secret in it is refused where that is wanted.
+    fn payload_warnings(&self, findings: Findings) -> Result<Vec<Warning>> {
+        let mut warnings = Vec::new();
+        if findings.duplicate_keys {
+            warnings.push(Warning {
+                code: "duplicate_keys",
+                text: "An object in the payload has a key twice; the last one counts wherever the payload is read."
+                    .to_owned(),
+            });
+        }
+        if let Some(what) = findings.secret {
+            if self.inner.refuse_secrets {
+                return Err(Refusal::SecretInPayload { what }.into());
+            }
+            warnings.push(Warning {
+                code: "secret_in_payload",
+                text: format!(
+                    "The payload holds what looks like a secret ({what}). Events are never deleted: replace the secret \
+                     at its source. It is masked in answers here."
+                ),
+            });
+        }
+        Ok(warnings)
+    }
+
     /// An event with its receiver and payload.
     pub async fn fetch_event(&self, principal: &Principal, id: &str) -> Result<EventView> {
         principal.require(Scope::Read)?;
@@ -129,6 +191,17 @@ impl Registry {
             .into_iter()
             .next()
             .ok_or_else(|| super::Error::internal(format!("event {id} has no receiver")))?;
+        let bytes = usize::try_from(event.payload_size).unwrap_or_default();
+        let room = if bytes > limits::INLINE_PAYLOAD_BYTES {
+            Some(
+                self.inner
+                    .schemas
+                    .room(bytes * limits::SHOWN_COPIES)
+                    .await?,
+            )
+        } else {
+            None
+        };
         let payload = store
             .payloads(&[event.seq])
             .await?
@@ -141,6 +214,7 @@ impl Registry {
             event,
             receiver,
             payload,
+            room,
         })
     }
 }

@@ -73,11 +73,13 @@ impl Registry {
         if let Some(group) = only {
             return Ok((self.gate_views(store, Some(row), vec![group]).await?, false));
         }
-        let receivers = store
-            .unit_receivers(row, limits::GROUPS_PER_RECEIVER)
+        let mut receivers = store
+            .unit_receivers(row, limits::UNIT_RECEIVERS + 1)
             .await?;
+        let cut = receivers.len() > limits::UNIT_RECEIVERS;
+        receivers.truncate(limits::UNIT_RECEIVERS);
         let mut groups = store.groups_of(&receivers, limits::PAGE_MAX + 1).await?;
-        let more = groups.len() > limits::PAGE_MAX;
+        let more = cut || groups.len() > limits::PAGE_MAX;
         groups.truncate(limits::PAGE_MAX);
         Ok((self.gate_views(store, Some(row), groups).await?, more))
     }
@@ -202,7 +204,7 @@ impl Registry {
             .await
     }
 
-    /// Looks on until `most` units were seen or `wanted` of them wait. A unit stands at its newest
+    /// Looks on until `most` units were seen or `wanted` of them wait, or enough rows were. A unit stands at its newest
     /// event of any member, so that following the list with a cursor meets it once.
     async fn look_at_gate_until(
         &self,
@@ -220,6 +222,8 @@ impl Registry {
             looked_at: 0,
             next: None,
         };
+        // A unit has a row for each member that has an event for it.
+        let mut rows_left = most.saturating_mul(limits::GATE_ROWS_PER_UNIT);
         loop {
             // Position -> unit, merged over the members.
             let mut merged: BTreeMap<i64, i64> = BTreeMap::new();
@@ -240,6 +244,7 @@ impl Registry {
             if chunk.is_empty() {
                 return Ok(look);
             }
+            let rows = chunk.len();
             let units: BTreeSet<i64> = chunk.iter().map(|(_, unit)| *unit).collect();
             let units: Vec<_> = units.into_iter().collect();
             let latest: HashMap<(i64, ReceiverId), Latest> = store
@@ -273,6 +278,11 @@ impl Registry {
                 }
             }
             if floor == i64::MIN {
+                return Ok(look);
+            }
+            rows_left = rows_left.saturating_sub(rows);
+            if rows_left == 0 {
+                look.next = before;
                 return Ok(look);
             }
         }

@@ -5,6 +5,7 @@ mod definitions;
 mod error;
 mod events;
 mod gates;
+mod looking;
 mod naming;
 mod opening;
 mod overview;
@@ -14,10 +15,13 @@ mod search;
 mod views;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use error::{Error, Result};
+pub use looking::Selected;
 pub use opening::{Opener, OpeningState};
 pub use overview::{GroupSummary, Overview, TypeSummary};
+pub use schemas::Room;
 pub use search::{EventHit, EventSearch, GroupBy, SearchRequest};
 pub use views::{
     DefinitionPage, EventInput, EventView, EventWritten, GateView, GroupInput, GroupWaiting,
@@ -46,6 +50,8 @@ pub struct Parts {
     pub documents: Documents,
     /// Whether messages are to be published: a broker is configured.
     pub announce: bool,
+    /// Whether payloads that hold a secret are refused; otherwise they are warned of.
+    pub refuse_secrets: bool,
 }
 
 /// The registry: everything that surfaces can ask for. Cheap to clone.
@@ -61,6 +67,9 @@ struct Inner {
     ids: Arc<dyn IdSource>,
     schemas: schemas::Schemas,
     announce: bool,
+    refuse_secrets: bool,
+    /// Whether a caller was told that what it writes will not last.
+    warned_of_storage: AtomicBool,
 }
 
 impl Registry {
@@ -73,6 +82,8 @@ impl Registry {
                 ids: parts.ids,
                 schemas: schemas::Schemas::new(parts.documents),
                 announce: parts.announce,
+                refuse_secrets: parts.refuse_secrets,
+                warned_of_storage: AtomicBool::new(false),
             }),
         }
     }
@@ -112,6 +123,7 @@ impl Registry {
             action,
             idempotency_key: options.idempotency_key.clone(),
             log_only: !self.inner.announce,
+            hold_turns: options.hold_turns && !options.dry_run,
         };
         let opened = self.inner.opening.opened().await?;
         if options.dry_run {
@@ -123,6 +135,31 @@ impl Registry {
             .await
             .map_err(|error| Error::from_shared(&error))?
             .map_err(Error::from)
+    }
+
+    /// The id of what the command's idempotency key made before.
+    async fn first_use(
+        &self,
+        store: &dyn Store,
+        principal: &Principal,
+        options: &WriteOptions,
+    ) -> Result<Option<String>> {
+        match &options.idempotency_key {
+            Some(key) => Ok(store.first_use(&principal.recorder.principal, key).await?),
+            None => Ok(None),
+        }
+    }
+
+    /// With the first write of this process: that what is written will not last, if it will not.
+    fn storage_warning(&self, store: &dyn Store, options: &WriteOptions) -> Option<Warning> {
+        let why = store.info().ephemeral.as_ref()?;
+        if options.dry_run || self.inner.warned_of_storage.swap(true, Ordering::Relaxed) {
+            return None;
+        }
+        Some(Warning {
+            code: "ephemeral",
+            text: format!("What is recorded here will not last: {why}."),
+        })
     }
 
     /// Notes a refused write in the audit trail and passes the result on. Previews and faults of
@@ -150,24 +187,37 @@ impl Registry {
                 }),
                 idempotency_key: None,
                 log_only: true,
+                hold_turns: false,
             });
         }
         result
     }
 
-    /// Messages after a position of the log, with what they are about.
+    /// Messages after a position of the log, with what they are about; without one from the oldest
+    /// on that there is. A reader whose position retention has passed is told so: it would miss
+    /// messages without knowing.
     pub async fn messages(
         &self,
         principal: &Principal,
-        after: i64,
+        after: Option<i64>,
         limit: usize,
     ) -> Result<Vec<crate::domain::message::MessageRecord>> {
         principal.require(Scope::Read)?;
-        Ok(self
-            .store()
-            .await?
-            .messages(after, limit.min(crate::limits::PAGE_MAX))
-            .await?)
+        let store = self.store().await?;
+        let limit = limit.min(crate::limits::PAGE_MAX);
+        let messages = store.messages(after.unwrap_or(0), limit).await?;
+        if let Some(after) = after {
+            // Read afterwards: what was deleted in between is told too.
+            let pruned_to = store.counters().await?.messages_pruned_to;
+            if after < pruned_to {
+                let oldest = store.messages(0, 1).await?.first().map(|m| m.seq);
+                return Err(Refusal::Gone {
+                    oldest: oldest.unwrap_or(pruned_to + 1),
+                }
+                .into());
+            }
+        }
+        Ok(messages)
     }
 
     /// The audit trail, newest first.

@@ -114,11 +114,18 @@ impl Registry {
     ) -> Result<(Unit, Option<i64>)> {
         if let Some(text) = query.unit.as_deref() {
             let text = text.trim();
-            if looks_like_id(text) {
-                return self.unit_of_event(store, text.parse()?).await;
-            }
-            if !text.contains('/') {
+            let other_part = || {
+                Error::Refused(Refusal::InvalidArgument {
+                    argument: "unit",
+                    value: text.to_owned(),
+                    why: "another argument names a different part".to_owned(),
+                })
+            };
+            if !looks_like_id(text) && !text.contains('/') {
                 // A bare word is most likely a name.
+                if query.name.as_deref().is_some_and(|name| name != text) {
+                    return Err(other_part());
+                }
                 let by_name = UnitQuery {
                     unit: None,
                     name: Some(text.to_owned()),
@@ -126,15 +133,16 @@ impl Registry {
                 };
                 return self.unit_by_parts(store, &by_name).await;
             }
-            let unit = Unit::parse(text)?;
-            if !query.fits(&unit) {
-                return Err(Error::Refused(Refusal::InvalidArgument {
-                    argument: "unit",
-                    value: text.to_owned(),
-                    why: "another argument names a different part".to_owned(),
-                }));
-            }
-            return with_row(store, unit).await;
+            let (unit, row) = if looks_like_id(text) {
+                self.unit_of_event(store, text.parse()?).await?
+            } else {
+                with_row(store, Unit::parse(text)?).await?
+            };
+            return if query.fits(&unit) {
+                Ok((unit, row))
+            } else {
+                Err(other_part())
+            };
         }
         match query.complete() {
             Some(unit) => {
@@ -298,6 +306,22 @@ async fn with_row(store: &dyn Store, unit: Unit) -> Result<(Unit, Option<i64>)> 
     Ok((unit, rows.first().map(|(_, id)| *id)))
 }
 
+/// Whether `what` names this receiver: by its id, its name or its type.
+pub(super) fn names_receiver(what: &str, receiver: &Receiver) -> bool {
+    let what = what.trim();
+    what == receiver.name || what == receiver.kind || what == receiver.id.to_string()
+}
+
+/// Whether `query` can mean this unit.
+pub(super) fn means_unit(query: &UnitQuery, unit: &Unit) -> bool {
+    let named = match query.unit.as_deref().map(str::trim) {
+        None => true,
+        Some(text) if text.contains('/') => Unit::parse(text).is_ok_and(|named| named == *unit),
+        Some(text) => text == unit.name,
+    };
+    named && query.fits(unit)
+}
+
 fn by_name_then_type(what: &str) -> [DefinitionFilter; 2] {
     let value = vec![TextMatch::Exact(what.to_owned())];
     [
@@ -360,6 +384,8 @@ async fn near_names(store: &dyn Store, name: &str) -> Result<Vec<String>> {
 
 /// Up to three words that are close to `what`, closest first, quoted.
 fn nearest(what: &str, words: impl IntoIterator<Item = String>) -> Vec<String> {
+    // Nothing recorded is longer, and the comparison takes the product of both lengths.
+    let what: String = what.chars().take(limits::FIELD_CHARS).collect();
     let folded = what.to_lowercase();
     let mut scored: Vec<(f64, String)> = words
         .into_iter()
@@ -390,6 +416,8 @@ mod tests {
             nearest("payments-apu", words.clone()),
             ["«payments-api»", "«payment-api»", "«PAYMENTS»"]
         );
-        assert!(nearest("zzz", words).is_empty());
+        assert!(nearest("zzz", words.clone()).is_empty());
+        let long = nearest(&"payments".repeat(100_000), words);
+        assert!(long.len() <= 3, "{long:?}");
     }
 }

@@ -124,11 +124,21 @@ impl Opening {
         self.shared.opener.location()
     }
 
-    /// Lets queued writes end, then closes the store.
+    /// Lets queued writes end, then closes the store. It does not wait long: a write that waits for
+    /// somebody else's lock has been acknowledged to nobody.
     pub(super) async fn close(&self) {
-        if let Some(opened) = self.shared.cell.get() {
+        let Some(opened) = self.shared.cell.get() else {
+            return;
+        };
+        let closed = async {
             opened.writer.drain().await;
             opened.store.close().await;
+        };
+        let most = Duration::from_secs(limits::CLOSE_SECONDS);
+        if timeout(most, closed).await.is_err() {
+            tracing::warn!(
+                "the database could not be closed in time: it is locked by another process"
+            );
         }
     }
 }

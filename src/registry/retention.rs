@@ -19,10 +19,10 @@ impl Registry {
         let mut pruned = 0;
         loop {
             let step = store.prune(&cutoffs, limits::PRUNE_STEP).await?;
-            if step == 0 {
+            pruned += step.rows;
+            if !step.more {
                 return Ok(pruned);
             }
-            pruned += step;
             tokio::task::yield_now().await;
         }
     }

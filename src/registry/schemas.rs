@@ -4,7 +4,6 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
@@ -14,6 +13,7 @@ use crate::domain::json;
 use crate::domain::receiver::Receiver;
 use crate::domain::refusal::Refusal;
 use crate::domain::schema::{self, Compiled, Documents};
+use crate::domain::secrets;
 use crate::limits;
 use crate::store::Store;
 
@@ -31,23 +31,41 @@ pub(super) struct Schemas {
 #[derive(Debug, Default)]
 struct Cache {
     compiled: HashMap<ReceiverId, Arc<Compiled>>,
-    /// Oldest first.
-    order: VecDeque<ReceiverId>,
+    /// Oldest first, with the bytes of the schema's text.
+    order: VecDeque<(ReceiverId, usize)>,
+    /// Bytes of all of them.
+    bytes: usize,
 }
 
-/// A parsed document, and the memory that it was granted.
-#[derive(Debug)]
-pub(super) struct Parsed {
-    value: Value,
-    _memory: OwnedSemaphorePermit,
-}
-
-impl std::ops::Deref for Parsed {
-    type Target = Value;
-
-    fn deref(&self) -> &Value {
-        &self.value
+impl Cache {
+    fn insert(&mut self, id: ReceiverId, compiled: Arc<Compiled>, bytes: usize) {
+        if self.compiled.insert(id, compiled).is_none() {
+            self.order.push_back((id, bytes));
+            self.bytes += bytes;
+        }
+        while self.order.len() > limits::SCHEMA_CACHE || self.bytes > limits::SCHEMA_CACHE_BYTES {
+            let Some((oldest, bytes)) = self.order.pop_front() else {
+                return;
+            };
+            self.compiled.remove(&oldest);
+            self.bytes -= bytes;
+        }
     }
+}
+
+/// Memory that documents were granted, until this is dropped.
+#[derive(Debug, Clone)]
+pub struct Room {
+    _permit: Arc<OwnedSemaphorePermit>,
+}
+
+/// What a look at a payload's text found that its receiver's schema does not decide.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Findings {
+    /// A key occurs twice in one object.
+    pub(super) duplicate_keys: bool,
+    /// What the first secret is.
+    pub(super) secret: Option<&'static str>,
 }
 
 impl Schemas {
@@ -85,41 +103,42 @@ impl Schemas {
             .ok_or_else(|| super::not_found("receiver", id.to_string(), Vec::new()))?;
         // A document that this process lacks may not turn a checked schema into an unchecked one:
         // whoever was promised a check gets it or a refusal.
+        let bytes = text.len();
         let compiled = self.compile(text, receiver.unchecked_refs).await?;
-        let mut cache = self.lock();
-        if cache.compiled.insert(id, compiled.clone()).is_none() {
-            cache.order.push_back(id);
-        }
-        while cache.order.len() > limits::SCHEMA_CACHE {
-            if let Some(oldest) = cache.order.pop_front() {
-                cache.compiled.remove(&oldest);
-            }
-        }
+        self.lock().insert(id, compiled.clone(), bytes);
         Ok(compiled)
     }
 
     /// Checks a payload's text against a schema. Nothing is built for schemas that accept
-    /// everything. Tells whether keys occur twice.
+    /// everything. Tells what else is worth knowing of it.
     pub(super) async fn check(
         &self,
         id: ReceiverId,
         compiled: Arc<Compiled>,
         text: Arc<str>,
-    ) -> Result<bool> {
+    ) -> Result<Findings> {
         let scanned = text.clone();
-        let shape = self
-            .blocking(move || json::scan("payload", &scanned))
+        let (shape, secret) = self
+            .blocking_if(text.len(), move || {
+                let shape = json::scan("payload", &scanned)?;
+                Ok((shape, secrets::first_in_json(&scanned)))
+            })
             .await?;
+        let findings = Findings {
+            duplicate_keys: shape.duplicate_keys,
+            secret,
+        };
         if compiled.accepts_everything() {
-            return Ok(shape.duplicate_keys);
+            return Ok(findings);
         }
         json::check_nodes("payload", &shape)?;
-        let memory = self.grant(shape.nodes, text.len()).await?;
+        let room = self.room(shape.nodes * limits::JSON_NODE_BYTES + text.len());
+        let room = room.await?;
         self.blocking(move || {
             let value = json::parse("payload", &text, &shape)?;
             let checked = compiled.check(&value);
             drop(value);
-            drop(memory);
+            drop(room);
             checked.map_err(|found| Refusal::SchemaMismatch {
                 receiver_id: id.to_string(),
                 violations: found.violations,
@@ -127,50 +146,43 @@ impl Schemas {
             })
         })
         .await?;
-        Ok(shape.duplicate_keys)
+        Ok(findings)
     }
 
-    /// Parses a stored document, within the memory limit.
-    pub(super) async fn parse(&self, what: &'static str, text: String) -> Result<Parsed> {
-        let small = text.len() <= limits::INLINE_PAYLOAD_BYTES;
-        let shape = if small {
-            json::scan(what, &text)?
-        } else {
-            let scanned: Arc<str> = text.as_str().into();
-            self.blocking(move || json::scan(what, &scanned)).await?
-        };
-        json::check_nodes(what, &shape)?;
-        let memory = self.grant(shape.nodes, text.len()).await?;
-        let parse = move || json::parse(what, &text, &shape);
-        let value = if small {
-            parse()?
-        } else {
-            self.blocking(parse).await?
-        };
-        Ok(Parsed {
-            value,
-            _memory: memory,
-        })
-    }
-
-    async fn grant(&self, nodes: usize, bytes: usize) -> Result<OwnedSemaphorePermit> {
-        let needed = (nodes * limits::JSON_NODE_BYTES + bytes).div_ceil(PERMIT_BYTES);
+    /// Memory for so many bytes of documents, when there is some; never more than there is in all.
+    pub(super) async fn room(&self, bytes: usize) -> Result<Room> {
+        let needed = bytes.div_ceil(PERMIT_BYTES);
         let permits =
             u32::try_from(needed.min(limits::JSON_MEMORY_BYTES / PERMIT_BYTES)).unwrap_or(u32::MAX);
         let busy = Refusal::Busy {
-            what: "too many large documents are being checked",
+            what: "too many large documents are being read",
         };
-        timeout(
+        let permit = timeout(
             Duration::from_secs(limits::WAIT_SECONDS),
             self.memory.clone().acquire_many_owned(permits),
         )
         .await
         .map_err(|_| busy)?
-        .map_err(Error::internal)
+        .map_err(Error::internal)?;
+        Ok(Room {
+            _permit: Arc::new(permit),
+        })
+    }
+
+    /// Runs work over so many bytes: at once where they are few.
+    async fn blocking_if<T: Send + 'static>(
+        &self,
+        bytes: usize,
+        work: impl FnOnce() -> std::result::Result<T, Refusal> + Send + 'static,
+    ) -> Result<T> {
+        if bytes <= limits::INLINE_PAYLOAD_BYTES {
+            return Ok(work()?);
+        }
+        self.blocking(work).await
     }
 
     /// Runs work that may take long on a thread of its own, a bounded number at a time.
-    async fn blocking<T: Send + 'static>(
+    pub(super) async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> std::result::Result<T, Refusal> + Send + 'static,
     ) -> Result<T> {

@@ -3,21 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use serde_json::Value;
-
-use super::{Error, Registry, Result};
+use super::looking::{self, Look, Selected, Sought};
+use super::{Registry, Result};
 use crate::domain::event::Event;
-use crate::domain::id::ReceiverId;
+use crate::domain::id::{ReceiverId, looks_like_id};
 use crate::domain::json::pointer_is_valid;
 use crate::domain::principal::{Principal, Scope};
 use crate::domain::receiver::Receiver;
 use crate::domain::refusal::Refusal;
-use crate::domain::search::{
-    Cursor, DefinitionFilter, EventFilter, Order, TextMatch, Total, query_mark,
-};
+use crate::domain::search::{Cursor, EventFilter, Order, TextMatch, Total, query_mark};
 use crate::limits;
-use crate::store::Store;
 use crate::store::search::AccessPath;
+use crate::store::{ReceiverText, Store};
 
 /// By what events are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +44,8 @@ pub struct SearchRequest {
     pub group_by: Option<GroupBy>,
     /// JSON pointers into the payload whose values are to be shown.
     pub select: Vec<String>,
+    /// Bytes of one such value; of a larger one its size is told.
+    pub select_bytes: usize,
     /// The search as it was asked, where the filter resolves it against the present (`24h`, the
     /// versions of a name): a cursor belongs to the question, not to its reading of a moment.
     pub asked: Option<String>,
@@ -61,6 +60,7 @@ impl Default for SearchRequest {
             order: Order::NewestFirst,
             group_by: None,
             select: Vec::new(),
+            select_bytes: limits::ANSWER_BYTES,
             asked: None,
         }
     }
@@ -73,12 +73,12 @@ pub struct EventHit {
     pub event: Event,
     /// Its receiver.
     pub receiver: Arc<Receiver>,
-    /// The selected values, in the order of the pointers; `None` where the payload has none.
-    pub selected: Vec<Option<Value>>,
+    /// The selected values, in the order of the pointers; none where the payload was not read.
+    pub selected: Vec<Selected>,
 }
 
 /// A page of events, or their counts.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct EventSearch {
     /// The rows.
     pub hits: Vec<EventHit>,
@@ -124,109 +124,48 @@ impl Registry {
         } else {
             None
         };
-        let needs_payload = !filter.payload.is_empty() || !request.select.is_empty();
-        let mut found = EventSearch {
-            hits: Vec::new(),
-            groups: None,
-            next_cursor: None,
-            total: None,
-            scanned: 0,
-            unread: 0,
-        };
-        let mut counts: BTreeMap<String, u64> = BTreeMap::new();
-        let mut fitting = 0_u64;
-        let mut payload_bytes = 0_usize;
-        let mut known: HashMap<ReceiverId, Arc<Receiver>> = HashMap::new();
-        let wanted = if request.group_by.is_some() {
-            limits::SCAN_ROWS
-        } else {
-            limit
+        let mut search = Search {
+            store,
+            request,
+            sought: Sought::new(filter, &request.select, request.select_bytes),
+            limit,
+            known: HashMap::new(),
+            found: EventSearch::default(),
+            counts: BTreeMap::new(),
+            fitting: 0,
+            payload_bytes: 0,
         };
         loop {
-            let rows = limits::SCAN_ROWS - found.scanned;
+            let rows = limits::SCAN_ROWS - search.found.scanned;
             let stretch = match &path {
                 Some(path) => {
-                    let chunk = match request.group_by {
-                        Some(_) => 512,
-                        // Few of them may fit: a small page must not read row by row.
-                        None if needs_payload => limits::PAGE_MAX,
-                        None => (wanted - found.hits.len()).min(limits::PAGE_MAX),
-                    };
-                    path.read(store, filter, request.order, position, chunk, rows)
+                    let chunk = search.chunk();
+                    path.read(store, filter, order, position, chunk, rows)
                         .await?
                 }
-                None => by_ids(store, filter, receivers.as_ref(), request.order, position).await?,
+                None => by_ids(store, filter, receivers.as_ref(), order, position).await?,
             };
-            found.scanned += stretch.scanned;
+            search.found.scanned += stretch.scanned;
             let at_end = stretch.next.is_none();
             position = stretch.next;
-            self.learn_receivers(store, &mut known, &stretch.events)
-                .await?;
-            let mut stopped_at = None;
-            let mut events = stretch.events.into_iter();
-            for event in events.by_ref() {
-                let Some(receiver) = known.get(&event.receiver_id).cloned() else {
-                    continue;
-                };
-                let mut selected = Vec::new();
-                let seq = event.seq;
-                if needs_payload {
-                    let text = store
-                        .payloads(&[seq])
-                        .await?
-                        .into_iter()
-                        .next()
-                        .map(|(_, t)| t)
-                        .unwrap_or_default();
-                    payload_bytes += text.len();
-                    let payload = match self.inner.schemas.parse("payload", text).await {
-                        Ok(payload) => Some(payload),
-                        // One recorded payload must not end everybody's search.
-                        Err(Error::Refused(Refusal::TooLarge { .. })) => {
-                            found.unread += 1;
-                            None
-                        }
-                        Err(error) => return Err(error),
-                    };
-                    let fits = match &payload {
-                        Some(payload) => filter.fits_payload(payload),
-                        None => filter.payload.is_empty(),
-                    };
-                    if !fits {
-                        if payload_bytes > limits::SCAN_PAYLOAD_BYTES {
-                            stopped_at = Some(seq);
-                            break;
-                        }
-                        continue;
+            match self.take_in(&mut search, stretch.events).await? {
+                // Nothing may be skipped: go on right after the last event that was looked at.
+                Stopped::At { seq, more } => {
+                    if !at_end || more {
+                        position = Some(seq);
                     }
-                    let at = |p: &String| payload.as_ref().and_then(|v| v.pointer(p).cloned());
-                    selected = request.select.iter().map(at).collect();
-                }
-                fitting += 1;
-                match request.group_by {
-                    Some(by) => *counts.entry(group_key(by, &event, &receiver)).or_default() += 1,
-                    None => found.hits.push(EventHit {
-                        event,
-                        receiver,
-                        selected,
-                    }),
-                }
-                if found.hits.len() == limit || payload_bytes > limits::SCAN_PAYLOAD_BYTES {
-                    stopped_at = Some(seq);
                     break;
                 }
-            }
-            if let Some(seq) = stopped_at {
-                // Nothing may be skipped: go on right after the last event that was looked at.
-                if !at_end || !events.as_slice().is_empty() {
-                    position = Some(seq);
-                }
-                break;
-            }
-            if at_end || found.scanned >= limits::SCAN_ROWS {
-                break;
+                Stopped::No if at_end || search.found.scanned >= limits::SCAN_ROWS => break,
+                Stopped::No => {}
             }
         }
+        let Search {
+            mut found,
+            counts,
+            fitting,
+            ..
+        } = search;
         found.next_cursor = position.map(|position| Cursor { position, mark }.encode());
         found.total = match &path {
             Some(path) if filter.payload.is_empty() => path.total(store).await?,
@@ -238,12 +177,41 @@ impl Registry {
                 exact: true,
             });
         }
-        if request.group_by.is_some() {
+        if group_by.is_some() {
             let mut groups: Vec<_> = counts.into_iter().collect();
             groups.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
             found.groups = Some(groups);
         }
         Ok(found)
+    }
+
+    /// Takes the events of one stretch into the answer, until it is full or has read enough.
+    async fn take_in(&self, search: &mut Search<'_>, events: Vec<Event>) -> Result<Stopped> {
+        search.learn_receivers(&events).await?;
+        let mut events = events.as_slice();
+        while !events.is_empty() {
+            let portion = if search.sought.is_empty() {
+                events.len()
+            } else {
+                looking::portion(events)
+            };
+            let (now, later) = events.split_at(portion);
+            let looks = if search.sought.is_empty() {
+                vec![Look::Fits(Vec::new()); now.len()]
+            } else {
+                self.look_into(search.store, now, &search.sought).await?
+            };
+            for (n, (event, look)) in now.iter().zip(looks).enumerate() {
+                if search.take(event, look) {
+                    return Ok(Stopped::At {
+                        seq: event.seq,
+                        more: n + 1 < now.len() || !later.is_empty(),
+                    });
+                }
+            }
+            events = later;
+        }
+        Ok(Stopped::No)
     }
 
     /// The receivers that ids, types and group allow together; `None` if the filter names none.
@@ -270,50 +238,153 @@ impl Registry {
                 .ok_or_else(|| super::not_found("group", id.to_string(), Vec::new()))?;
             narrow(group.event_receiver_ids.into_iter().collect());
         }
-        if !filter.types.is_empty() {
-            let by_type = DefinitionFilter {
-                types: filter.types.clone(),
-                ..DefinitionFilter::default()
-            };
-            let mut ids = BTreeSet::new();
-            let mut after = None;
-            loop {
-                let page = store
-                    .find_receivers(&by_type, after, limits::PAGE_MAX)
-                    .await?;
-                ids.extend(page.rows.iter().map(|r| r.id));
-                after = page.next;
-                if after.is_none() {
-                    break;
-                }
-                if ids.len() > limits::FILTER_VALUES {
-                    return Err(too_many_types(&filter.types).into());
-                }
+        for types in [&filter.types, &filter.event_types] {
+            if !types.is_empty() {
+                narrow(receivers_of(store, ReceiverText::Type, types).await?);
             }
-            narrow(ids);
         }
         Ok(allowed)
     }
 
-    async fn learn_receivers(
+    /// All receivers that a filter means: one by its id, or every version of those with this name,
+    /// else of those with this type.
+    pub async fn receivers_meant(
         &self,
-        store: &dyn Store,
-        known: &mut HashMap<ReceiverId, Arc<Receiver>>,
-        events: &[Event],
-    ) -> Result<()> {
+        principal: &Principal,
+        what: &str,
+    ) -> Result<Vec<ReceiverId>> {
+        principal.require(Scope::Read)?;
+        let store = self.store().await?;
+        let what = what.trim();
+        if !looks_like_id(what) {
+            let value = [TextMatch::Exact(what.to_owned())];
+            for by in [ReceiverText::Name, ReceiverText::Type] {
+                let found = receivers_of(store.as_ref(), by, &value).await?;
+                if !found.is_empty() {
+                    return Ok(found.into_iter().collect());
+                }
+            }
+        }
+        // One, or a refusal that names what comes near.
+        Ok(vec![self.receiver_named(store.as_ref(), what).await?.id])
+    }
+}
+
+/// A search under way.
+struct Search<'a> {
+    store: &'a dyn Store,
+    request: &'a SearchRequest,
+    sought: Sought,
+    limit: usize,
+    known: HashMap<ReceiverId, Arc<Receiver>>,
+    found: EventSearch,
+    counts: BTreeMap<String, u64>,
+    /// Events that fit.
+    fitting: u64,
+    /// Bytes of payload that were read.
+    payload_bytes: usize,
+}
+
+/// Whether a search has to end before its rows do.
+enum Stopped {
+    /// No.
+    No,
+    /// After this event; whether there were more on the stretch.
+    At { seq: i64, more: bool },
+}
+
+impl Search<'_> {
+    /// How many fitting rows to read next.
+    fn chunk(&self) -> usize {
+        if self.request.group_by.is_some() {
+            512
+        } else if self.sought.is_empty() {
+            (self.limit - self.found.hits.len()).min(limits::PAGE_MAX)
+        } else {
+            // Few of them may fit: a small page must not read row by row.
+            limits::PAGE_MAX
+        }
+    }
+
+    /// Takes one event in; tells whether that was the last one.
+    fn take(&mut self, event: &Event, look: Look) -> bool {
+        if !self.sought.is_empty() {
+            self.payload_bytes += usize::try_from(event.payload_size).unwrap_or_default();
+        }
+        let enough = |search: &Self| search.payload_bytes > limits::SCAN_PAYLOAD_BYTES;
+        let selected = match look {
+            Look::Fits(selected) => selected,
+            Look::Unfit => return enough(self),
+            Look::Unread => {
+                self.found.unread += 1;
+                if !self.request.filter.payload.is_empty() {
+                    return enough(self);
+                }
+                Vec::new()
+            }
+        };
+        let Some(receiver) = self.known.get(&event.receiver_id).cloned() else {
+            return false;
+        };
+        self.fitting += 1;
+        match self.request.group_by {
+            Some(by) => {
+                *self
+                    .counts
+                    .entry(group_key(by, event, &receiver))
+                    .or_default() += 1
+            }
+            None => self.found.hits.push(EventHit {
+                event: event.clone(),
+                receiver,
+                selected,
+            }),
+        }
+        self.found.hits.len() == self.limit || enough(self)
+    }
+
+    async fn learn_receivers(&mut self, events: &[Event]) -> Result<()> {
         let missing: BTreeSet<ReceiverId> = events
             .iter()
             .map(|e| e.receiver_id)
-            .filter(|id| !known.contains_key(id))
+            .filter(|id| !self.known.contains_key(id))
             .collect();
         if !missing.is_empty() {
             let ids: Vec<_> = missing.into_iter().collect();
-            for receiver in store.receivers(&ids).await? {
-                known.insert(receiver.id, Arc::new(receiver));
+            for receiver in self.store.receivers(&ids).await? {
+                self.known.insert(receiver.id, Arc::new(receiver));
             }
         }
         Ok(())
     }
+}
+
+/// The receivers whose name or type is one of these.
+async fn receivers_of(
+    store: &dyn Store,
+    by: ReceiverText,
+    values: &[TextMatch],
+) -> Result<BTreeSet<ReceiverId>> {
+    let mut ids = BTreeSet::new();
+    for value in values {
+        let most = limits::FILTER_RECEIVERS + 1;
+        ids.extend(store.receiver_ids(by, value, most).await?);
+        if ids.len() > limits::FILTER_RECEIVERS {
+            return Err(Refusal::InvalidArgument {
+                argument: match by {
+                    ReceiverText::Name => "receiver",
+                    ReceiverText::Type => "type",
+                },
+                value: value.to_string(),
+                why: format!(
+                    "more than {} receivers fit; write more of it",
+                    limits::FILTER_RECEIVERS
+                ),
+            }
+            .into());
+        }
+    }
+    Ok(ids)
 }
 
 async fn by_ids(
@@ -348,21 +419,30 @@ async fn by_ids(
 
 fn check(request: &SearchRequest) -> std::result::Result<(), Refusal> {
     let filter = &request.filter;
-    let lists: [(&'static str, usize); 7] = [
+    let lists: [(&'static str, usize); 9] = [
         ("name", filter.name.len()),
         ("version", filter.version.len()),
         ("release", filter.release.len()),
         ("platform_id", filter.platform_id.len()),
         ("package", filter.package.len()),
-        ("receiver", filter.receiver_ids.len() + filter.types.len()),
+        ("type", filter.types.len()),
+        ("event_type", filter.event_types.len()),
+        ("receiver", filter.receiver_ids.len()),
         ("id", filter.ids.len()),
     ];
     for (argument, length) in lists {
-        if length > limits::FILTER_VALUES {
+        // A receiver that is named by its name or type stands for all of its versions.
+        let most = match argument {
+            "receiver" => limits::FILTER_RECEIVERS,
+            // A kind of event is looked for under several names.
+            "event_type" => 4 * limits::FILTER_VALUES,
+            _ => limits::FILTER_VALUES,
+        };
+        if length > most {
             return Err(Refusal::InvalidArgument {
                 argument,
                 value: format!("{length} values"),
-                why: format!("at most {} values are allowed", limits::FILTER_VALUES),
+                why: format!("at most {most} values are allowed"),
             });
         }
     }
@@ -391,17 +471,6 @@ fn check(request: &SearchRequest) -> std::result::Result<(), Refusal> {
         }
     }
     Ok(())
-}
-
-fn too_many_types(types: &[TextMatch]) -> Refusal {
-    Refusal::InvalidArgument {
-        argument: "type",
-        value: format!("{types:?}"),
-        why: format!(
-            "it fits more than {} receivers; write more of the type",
-            limits::FILTER_VALUES
-        ),
-    }
 }
 
 fn group_key(by: GroupBy, event: &Event, receiver: &Receiver) -> String {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::schemas::Room;
 use crate::domain::command::{GateEffect, MessageNote};
 use crate::domain::event::Event;
 use crate::domain::gate::{GateState, Standing};
@@ -23,6 +24,8 @@ pub struct WriteOptions {
     pub dry_run: bool,
     /// A repeated command with the same key and content gives the first result.
     pub idempotency_key: Option<String>,
+    /// Refuse the command if it would turn a gate; a preview is never held.
+    pub hold_turns: bool,
 }
 
 pub(super) fn check_idempotency_key(key: &str) -> Result<(), Refusal> {
@@ -185,6 +188,8 @@ pub struct EventView {
     pub receiver: Receiver,
     /// Its payload's text, as it was sent.
     pub payload: String,
+    /// The memory that a long payload was granted; to be kept as long as the payload is.
+    pub room: Option<Room>,
 }
 
 /// A page of receivers or groups.

@@ -14,6 +14,11 @@ pub enum StoreError {
         /// What to do about it.
         hint: String,
     },
+    /// A commit was answered by an error, and what became of it cannot be looked up.
+    Uncertain {
+        /// What happened.
+        why: String,
+    },
     /// A statement failed for the data that it was given; other commands may succeed.
     Statement {
         /// What failed.
@@ -54,6 +59,7 @@ impl StoreError {
                 why: why.clone(),
                 hint: hint.clone(),
             }),
+            Self::Uncertain { why } => Some(Refusal::Uncertain { why: why.clone() }),
             Self::Statement { .. } | Self::Inconsistent { .. } => None,
         }
     }
@@ -63,6 +69,7 @@ impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unavailable { why, .. } => write!(f, "the database cannot be used: {why}"),
+            Self::Uncertain { why } => write!(f, "it is not known whether a write was kept: {why}"),
             Self::Statement { what, .. } => write!(f, "the database refused to {what}"),
             Self::Inconsistent { table, what } => {
                 write!(f, "a row of table {table} is not as it must be: {what}")
@@ -75,7 +82,7 @@ impl std::error::Error for StoreError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Statement { source, .. } => Some(source.as_ref()),
-            Self::Unavailable { .. } | Self::Inconsistent { .. } => None,
+            Self::Unavailable { .. } | Self::Uncertain { .. } | Self::Inconsistent { .. } => None,
         }
     }
 }

@@ -55,6 +55,14 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// Receivers by id.
     async fn receivers(&self, ids: &[ReceiverId]) -> Result<Vec<Receiver>>;
 
+    /// Receivers whose name or type fits, in the order of that text, at most `limit`.
+    async fn receiver_ids(
+        &self,
+        by: ReceiverText,
+        value: &TextMatch,
+        limit: usize,
+    ) -> Result<Vec<ReceiverId>>;
+
     /// The text of a receiver's schema.
     async fn schema(&self, id: ReceiverId) -> Result<Option<String>>;
 
@@ -145,7 +153,11 @@ pub trait Store: Send + Sync + fmt::Debug {
         limit: usize,
     ) -> Result<Vec<(i64, i64)>>;
 
-    /// Messages after a position, in order, with the records that they are about.
+    /// The id of what a principal's idempotency key made.
+    async fn first_use(&self, principal: &str, key: &str) -> Result<Option<String>>;
+
+    /// Messages after a position, in order, with the records that they are about: at most `limit`,
+    /// and no more than have [`crate::limits::MESSAGE_PAGE_BYTES`] together, but at least one.
     async fn messages(&self, after: i64, limit: usize) -> Result<Vec<MessageRecord>>;
 
     /// Audit rows, newest first.
@@ -154,14 +166,32 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// Totals and running numbers.
     async fn counters(&self) -> Result<Counters>;
 
-    /// Deletes what is older than its cutoff, at most `limit` rows of each kind; gives how many.
-    async fn prune(&self, cutoffs: &Cutoffs, limit: usize) -> Result<u64>;
+    /// Deletes what is older than its cutoff, looking at no more than `limit` rows of each kind.
+    async fn prune(&self, cutoffs: &Cutoffs, limit: usize) -> Result<Pruned>;
 
     /// Looks for damage, for `doctor`: a list of findings, empty when all is well.
     async fn check(&self) -> Result<Vec<String>>;
 
     /// Closes all connections; work in progress ends first.
     async fn close(&self);
+}
+
+/// A text by which receivers are found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReceiverText {
+    /// The name.
+    Name,
+    /// The type.
+    Type,
+}
+
+/// What one step of retention did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Pruned {
+    /// Rows that were deleted.
+    pub rows: u64,
+    /// Whether there may be more to delete.
+    pub more: bool,
 }
 
 /// One index range over the log of events.
@@ -229,8 +259,10 @@ pub struct Counters {
     pub groups: u64,
     /// Units.
     pub units: u64,
-    /// Messages.
+    /// Messages that the log still has.
     pub messages: u64,
+    /// The position up to which retention may have deleted messages.
+    pub messages_pruned_to: i64,
     /// The newest event's position.
     pub last_event_seq: i64,
     /// When the oldest event was recorded.

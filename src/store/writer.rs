@@ -62,7 +62,7 @@ impl Writer {
                 }));
             }
         }
-        written.await.unwrap_or_else(|_| Err(Arc::new(stopped())))
+        written.await.unwrap_or_else(|_| Err(Arc::new(cut_off())))
     }
 
     /// Queues `command` if there is room and does not wait.
@@ -90,6 +90,13 @@ impl Writer {
 
 fn stopped() -> StoreError {
     StoreError::unavailable("the server is shutting down", "Start it again.")
+}
+
+/// The task ended with the command in its hands.
+fn cut_off() -> StoreError {
+    StoreError::Uncertain {
+        why: "the server is shutting down".to_owned(),
+    }
 }
 
 async fn run(store: Arc<dyn Store>, clock: Arc<dyn Clock>, mut requests: mpsc::Receiver<Request>) {
@@ -161,7 +168,9 @@ async fn write_batch(store: &dyn Store, clock: &dyn Clock, batch: Vec<Job>) -> V
                 .map(|(command, answer)| Job { command, answer })
                 .collect()
         }
-        Err(StoreError::Statement { .. }) if commands.len() > 1 => {
+        Err(StoreError::Statement { .. } | StoreError::Inconsistent { .. })
+            if commands.len() > 1 =>
+        {
             // One command's data is at fault; its neighbours must not suffer.
             tracing::warn!(
                 commands = commands.len(),

@@ -61,6 +61,7 @@ pub(crate) fn command(action: Action) -> Command {
         action,
         idempotency_key: None,
         log_only: false,
+        hold_turns: false,
     }
 }
 
@@ -205,8 +206,20 @@ impl Bench {
         bench
     }
 
+    /// On a new file, with messages that are never to be published.
+    pub(crate) fn quiet() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut bench = Self::made(&folder.path().join("epr.db"), 0, false);
+        bench.folder = Some(folder);
+        bench
+    }
+
     /// On this file; `source` tells its ids from those of others on the same file.
     pub(crate) fn at(path: &Path, source: i64) -> Self {
+        Self::made(path, source, true)
+    }
+
+    fn made(path: &Path, source: i64, announce: bool) -> Self {
         let clock = Arc::new(SteppingClock::new(START, SECOND));
         let ids: Arc<dyn IdSource> = Arc::new(ids(source));
         let options = SqliteOptions::new(path);
@@ -218,7 +231,8 @@ impl Bench {
             clock: clock.clone(),
             ids,
             documents: Documents::built_in(),
-            announce: true,
+            announce,
+            refuse_secrets: false,
         });
         Self {
             registry,

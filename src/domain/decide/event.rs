@@ -7,7 +7,8 @@ use crate::domain::gate::{GateState, Latest, Turn, is_transition};
 use crate::domain::group::GroupState;
 use crate::domain::id::{EventId, ReceiverId};
 use crate::domain::message::MessageKind;
-use crate::domain::refusal::Refusal;
+use crate::domain::refusal::{GateTurning, Refusal};
+use crate::limits;
 
 impl Writer<'_> {
     pub(super) fn record_event(
@@ -24,9 +25,20 @@ impl Writer<'_> {
             });
         };
         let receiver_type = receiver.kind.clone();
+        let latest = Latest {
+            seq: self.state.last_event_seq + 1,
+            success: draft.success,
+        };
+        let known_unit = self.state.units.get(&draft.unit.key()).copied();
+        let gates = self.gate_turns(known_unit, receiver_id, latest);
+        if self.command.hold_turns {
+            confirmed(draft, &gates)?;
+        }
         let (unit_id, name_id) = self.unit_row(&draft.unit);
-        self.state.last_event_seq += 1;
-        let seq = self.state.last_event_seq;
+        self.state.last_event_seq = latest.seq;
+        self.state.latest.insert((unit_id, receiver_id), latest);
+        self.plan.latest.insert((unit_id, receiver_id), latest);
+        let seq = latest.seq;
         let event = Event {
             seq,
             id,
@@ -43,14 +55,6 @@ impl Writer<'_> {
             NewMessage::about(MessageKind::Event).event(seq),
             &receiver_type,
         )];
-        let gates = self.turn_gates(
-            unit_id,
-            receiver_id,
-            Latest {
-                seq,
-                success: draft.success,
-            },
-        );
         for effect in gates.iter().filter(|effect| effect.state.passes()) {
             let group = &effect.group;
             let mut message = NewMessage::about(MessageKind::GroupComplete)
@@ -69,7 +73,6 @@ impl Writer<'_> {
         Ok((
             Outcome::Event {
                 event: Box::new(event),
-                created: true,
                 gates,
                 messages,
             },
@@ -77,42 +80,64 @@ impl Writer<'_> {
         ))
     }
 
-    /// Makes `latest` the newest event of the receiver for the unit, and compares every gate that
-    /// the receiver belongs to before and after. Each group stands on its own.
-    fn turn_gates(
-        &mut self,
-        unit_id: i64,
+    /// Compares every gate that the receiver belongs to before and after `latest` becomes its newest
+    /// event for the unit, which has no row yet if it is new. Each group stands on its own.
+    fn gate_turns(
+        &self,
+        unit_id: Option<i64>,
         receiver_id: ReceiverId,
         latest: Latest,
     ) -> Vec<GateTurn> {
-        let group_ids = self
-            .state
-            .groups_of
-            .get(&receiver_id)
-            .cloned()
-            .unwrap_or_default();
-        let known = &self.state.latest;
-        let mut turns = Vec::with_capacity(group_ids.len());
-        for group in group_ids.iter().filter_map(|id| self.state.groups.get(id)) {
-            let before = GateState::evaluate(group, |r| known.get(&(unit_id, r)).copied());
-            let state = GateState::evaluate(group, |r| {
-                if r == receiver_id {
-                    Some(latest)
-                } else {
-                    known.get(&(unit_id, r)).copied()
+        let known = |r| unit_id.and_then(|unit| self.state.latest.get(&(unit, r)).copied());
+        let groups = self.state.groups_of.get(&receiver_id);
+        let groups = groups.into_iter().flatten();
+        let groups = groups.filter_map(|id| self.state.groups.get(id));
+        groups
+            .map(|group| {
+                let before = GateState::evaluate(group, known);
+                let state = GateState::evaluate(group, |r| {
+                    if r == receiver_id {
+                        Some(latest)
+                    } else {
+                        known(r)
+                    }
+                });
+                GateTurn {
+                    turn: Turn::between(&before, &state),
+                    transition: is_transition(&before, group.active_from_seq),
+                    group: group.clone(),
+                    state,
                 }
-            });
-            turns.push(GateTurn {
-                turn: Turn::between(&before, &state),
-                transition: is_transition(&before, group.active_from_seq),
-                group: group.clone(),
-                state,
-            });
-        }
-        self.state.latest.insert((unit_id, receiver_id), latest);
-        self.plan.latest.insert((unit_id, receiver_id), latest);
-        turns
+            })
+            .collect()
     }
+}
+
+/// Refuses an event that would turn a gate.
+fn confirmed(draft: &EventDraft, gates: &[GateTurn]) -> Result<(), Refusal> {
+    let turning = |gate: &GateTurn| {
+        let what = match gate.turn {
+            Turn::Opened => "open",
+            Turn::Closed => "close",
+            Turn::StillPassing | Turn::Waiting | Turn::Disabled => return None,
+        };
+        Some(GateTurning {
+            id: gate.group.id.to_string(),
+            name: gate.group.name.clone(),
+            what,
+        })
+    };
+    let mut turns: Vec<GateTurning> = gates.iter().filter_map(turning).collect();
+    if turns.is_empty() {
+        return Ok(());
+    }
+    let more = turns.len() > limits::CANDIDATES;
+    turns.truncate(limits::CANDIDATES);
+    Err(Refusal::Unconfirmed {
+        unit: Some(draft.unit.uri()),
+        turns,
+        more,
+    })
 }
 
 struct GateTurn {

@@ -34,6 +34,7 @@ fn by(principal: &str, action: Action) -> Command {
         action,
         idempotency_key: None,
         log_only: false,
+        hold_turns: false,
     }
 }
 

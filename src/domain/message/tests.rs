@@ -16,14 +16,14 @@ fn instant(text: &str) -> Timestamp {
     Timestamp::from_jiff(text.parse().unwrap())
 }
 
-fn receiver(schema: &str) -> Box<DefinedReceiver> {
+fn receiver(schema: &str) -> Arc<DefinedReceiver> {
     let (kind, description, name, version) = (
         "foo.bar",
         "The event receiver of Brixton",
         "foobar",
         "1.1.3",
     );
-    Box::new(DefinedReceiver {
+    Arc::new(DefinedReceiver {
         receiver: Receiver {
             id: RECEIVER.parse::<ReceiverId>().unwrap(),
             name: name.to_owned(),
@@ -38,7 +38,7 @@ fn receiver(schema: &str) -> Box<DefinedReceiver> {
     })
 }
 
-fn brixton() -> Box<DefinedReceiver> {
+fn brixton() -> Arc<DefinedReceiver> {
     receiver(r#"{"type":"object","properties":{"name":{"type":"string"}}}"#)
 }
 
@@ -97,7 +97,7 @@ fn record(subject: MessageSubject) -> MessageRecord {
 fn of_event(payload: &str) -> MessageRecord {
     record(MessageSubject::Event {
         event: event(payload, true),
-        payload: payload.to_owned(),
+        payload: payload.into(),
         receiver: brixton(),
     })
 }
@@ -105,7 +105,7 @@ fn of_event(payload: &str) -> MessageRecord {
 fn of_gate(payload: &str) -> MessageRecord {
     record(MessageSubject::GroupComplete {
         event: event(payload, true),
-        payload: payload.to_owned(),
+        payload: payload.into(),
         receiver: brixton(),
         group: group(),
     })
@@ -150,7 +150,7 @@ fn an_event_is_sent_as_existing_watchers_read_it() {
 fn a_failed_event_says_so_in_both_places() {
     let failed = record(MessageSubject::Event {
         event: event("{}", false),
-        payload: "{}".to_owned(),
+        payload: "{}".into(),
         receiver: brixton(),
     });
     let body: Value = serde_json::from_str(&text(&failed)).unwrap();
@@ -245,7 +245,7 @@ fn a_body_that_is_still_over_the_limit_gives_the_schema_by_reference_too() {
     let about = |payload: &str| {
         record(MessageSubject::Event {
             event: event(payload, true),
-            payload: payload.to_owned(),
+            payload: payload.into(),
             receiver: receiver(&schema),
         })
     };
@@ -339,7 +339,7 @@ fn the_key_is_the_units_path_percent_encoded_or_the_definitions_id() {
     odd.unit.package = "ü%".to_owned();
     let about_unit = record(MessageSubject::Event {
         event: odd,
-        payload: "{}".to_owned(),
+        payload: "{}".into(),
         receiver: brixton(),
     });
     let key = |record: &MessageRecord| render(record, "reg", DEFAULT_LIMIT).unwrap().key;

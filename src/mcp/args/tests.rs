@@ -11,14 +11,14 @@ const PARAMS: &[Param] = &[
     Param::new("payload", Kind::Json, ""),
     Param::new("filter", Kind::Object, ""),
     Param::new("format", Kind::Word(&["text", "json"]), ""),
-    Param::text("payload_file", "").needs_files(),
+    Param::text("payload_file", "").with_files(),
 ];
 
 fn args(sent: Value) -> Args {
     let Value::Object(sent) = sent else {
         panic!("an object")
     };
-    Args::new("test", PARAMS, false, sent)
+    Args::new("test", PARAMS, Extras::default(), sent)
 }
 
 fn faults(mut args: Args) -> Vec<String> {

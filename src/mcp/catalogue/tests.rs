@@ -44,7 +44,7 @@ fn check_portable(tool: &str, at: &str, schema: &Value) {
 #[test]
 fn schemas_are_portable() {
     for tool in TOOLS {
-        let listed = serde_json::to_value(tool.definition(true)).unwrap();
+        let listed = serde_json::to_value(tool.definition(Extras::ALL)).unwrap();
         for part in ["inputSchema", "outputSchema"] {
             if let Some(schema) = listed.get(part) {
                 assert_eq!(schema["type"], "object");
@@ -68,7 +68,7 @@ fn definitions_are_complete_and_short() {
         );
         assert!(tool.description.chars().count() < 1_000, "{}", tool.name);
         assert!(TOOLSETS.contains(&tool.toolset), "{}", tool.name);
-        let listed = serde_json::to_value(tool.definition(true)).unwrap();
+        let listed = serde_json::to_value(tool.definition(Extras::ALL)).unwrap();
         for hint in [
             "readOnlyHint",
             "destructiveHint",

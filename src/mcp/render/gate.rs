@@ -10,14 +10,16 @@ use crate::domain::gate::{GateState, Standing};
 use crate::domain::id::ReceiverId;
 use crate::domain::text::quoted;
 use crate::domain::unit::Unit;
-use crate::limits;
 use crate::registry::{GateView, GroupWaiting, MemberView, UnitGates};
 
 /// Names in one sentence before the rest is counted.
 const NAMED: usize = 6;
+/// What brings more of an answer that was cut.
+const MORE_DETAIL: &str = "repeat with detail: full";
 
-/// How the gates of one unit stand. `offers` tells which tools the caller has.
-pub(crate) fn unit_text(unit: &UnitGates, offers: impl Fn(&str) -> bool) -> String {
+/// How the gates of one unit stand, in about `most` bytes. `offers` tells which tools the caller
+/// has.
+pub(crate) fn unit_text(unit: &UnitGates, most: usize, offers: impl Fn(&str) -> bool) -> String {
     let uri = unit.unit.uri();
     let mut out = String::new();
     match unit.gates.as_slice() {
@@ -39,14 +41,14 @@ pub(crate) fn unit_text(unit: &UnitGates, offers: impl Fn(&str) -> bool) -> Stri
                 "NOTHING is recorded for {uri}, so no gate covers it.\nLook for what is: {search}"
             );
         }
-        [only] => gate_text(&mut out, only, &unit.unit, true, &offers),
+        [only] => gate_text(&mut out, only, &unit.unit, (true, most), &offers),
         many => {
             let open = many.iter().filter(|gate| gate.state.passes()).count();
             let _ = writeln!(out, "{open} of {} gates open for {uri}.", many.len());
             for (i, gate) in many.iter().enumerate() {
                 let mut one = String::new();
-                gate_text(&mut one, gate, &unit.unit, false, &offers);
-                if i > 0 && out.len() + one.len() > limits::ANSWER_BYTES {
+                gate_text(&mut one, gate, &unit.unit, (false, most), &offers);
+                if i > 0 && out.len() + one.len() > most {
                     let _ = writeln!(
                         out,
                         "{} more; name one with `group`.",
@@ -74,7 +76,7 @@ fn gate_text(
     out: &mut String,
     gate: &GateView,
     unit: &Unit,
-    with_unit: bool,
+    (with_unit, most): (bool, usize),
     offers: &impl Fn(&str) -> bool,
 ) {
     let state = &gate.state;
@@ -100,8 +102,17 @@ fn gate_text(
         .iter()
         .partition(|member| !matches!(member.standing, Standing::Pass(_)));
     for (i, member) in waiting.iter().chain(&passing).enumerate() {
-        if i >= waiting.len() && out.len() > limits::ANSWER_BYTES / 2 {
+        if i >= waiting.len() && out.len() > most / 2 {
             let _ = writeln!(out, " {} more that pass", gate.members.len() - i);
+            break;
+        }
+        if i > 0 && out.len() > most - most / 8 {
+            let _ = writeln!(
+                out,
+                " {} more that fail or are missing; {}",
+                waiting.len() - i,
+                MORE_DETAIL
+            );
             break;
         }
         out.push_str(&member_text(member));
@@ -222,13 +233,13 @@ fn some_of(names: &[String]) -> String {
 }
 
 /// The facts of [`unit_text`].
-pub(crate) fn unit_json(unit: &UnitGates) -> Value {
+pub(crate) fn unit_json(unit: &UnitGates, most: usize) -> Value {
     let mut gates: Vec<Value> = Vec::new();
     let mut bytes = 0;
     for gate in &unit.gates {
         let value = gate_json(gate);
         bytes += value.to_string().len();
-        if !gates.is_empty() && bytes > limits::ANSWER_BYTES {
+        if !gates.is_empty() && bytes > most {
             break;
         }
         gates.push(value);

@@ -10,7 +10,7 @@ use crate::domain::group::Group;
 use crate::domain::json;
 use crate::domain::principal::Recorder;
 use crate::domain::receiver::Receiver;
-use crate::mcp::mask::mask_value;
+use crate::domain::secrets::mask_value;
 use crate::registry::Warning;
 
 /// Gates, messages and waiting receivers that the answer to one write names.

@@ -38,13 +38,16 @@ impl Flights {
         }
     }
 
-    /// Waits until the requests in flight weigh at most `most` bytes.
-    pub(super) async fn at_most(&self, most: usize) {
+    /// Waits until fewer requests are in flight than so many, and fewer bytes than so many.
+    pub(super) async fn below(&self, calls: usize, bytes: usize) {
         loop {
             // Made before looking: it hears of every landing from here on.
             let landed = self.shared.landed.notified();
-            if self.bytes().values().sum::<usize>() <= most {
-                return;
+            {
+                let flying = self.bytes();
+                if flying.len() < calls && flying.values().sum::<usize>() < bytes {
+                    return;
+                }
             }
             landed.await;
         }

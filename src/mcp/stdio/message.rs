@@ -9,12 +9,6 @@ use crate::limits;
 use crate::mcp::protocol::unmatched_request;
 use crate::mcp::scan::Scan;
 
-/// Values in one message. Each costs a few hundred bytes while the SDK takes it apart; a payload
-/// sent as JSON text counts as one.
-const VALUES: usize = 200_000;
-/// Levels that the JSON parser takes.
-const LEVELS: usize = 127;
-
 /// What a line is.
 #[derive(Debug)]
 pub(super) enum Understood {
@@ -81,16 +75,18 @@ pub(super) fn understand(line: &[u8], rest: bool) -> Understood {
             );
         }
     };
-    if scan.deepest() > LEVELS {
+    if scan.deepest() > limits::MCP_MESSAGE_LEVELS {
         let text = format!(
-            "The message nests {} levels deep; at most {LEVELS} are allowed. Send a deep payload as JSON text.",
-            scan.deepest()
+            "The message nests {} levels deep; at most {} are allowed. Send a deep payload as JSON text.",
+            scan.deepest(),
+            limits::MCP_MESSAGE_LEVELS
         );
         return fault(id, ErrorData::invalid_request(text, None));
     }
-    if scan.values() > VALUES {
+    if scan.values() > limits::MCP_MESSAGE_VALUES {
         let text = format!(
-            "The message has more than {VALUES} values. Send a large payload as JSON text."
+            "The message has more than {} values. Send a large payload as JSON text.",
+            limits::MCP_MESSAGE_VALUES
         );
         return fault(id, ErrorData::invalid_request(text, None));
     }

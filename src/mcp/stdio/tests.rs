@@ -193,11 +193,14 @@ async fn flights_land_when_they_are_answered() {
     let flights = Flights::default();
     let id = RequestId::Number(1);
     flights.took_off(id.clone(), 10);
-    flights.at_most(10).await;
-    let waiting = flights.clone();
-    let wait = tokio::spawn(async move { waiting.at_most(0).await });
-    tokio::task::yield_now().await;
-    assert!(!wait.is_finished());
-    flights.landed(&id);
-    wait.await.unwrap();
+    flights.below(2, 11).await;
+    for (calls, bytes) in [(1, 11), (2, 10), (1, 1)] {
+        flights.took_off(id.clone(), 10);
+        let waiting = flights.clone();
+        let wait = tokio::spawn(async move { waiting.below(calls, bytes).await });
+        tokio::task::yield_now().await;
+        assert!(!wait.is_finished(), "{calls} calls, {bytes} bytes");
+        flights.landed(&id);
+        wait.await.unwrap();
+    }
 }

@@ -5,7 +5,7 @@ use crate::mcp::paging::{Page, fitted};
 use crate::mcp::render::gate::{unit_json, unit_text, waiting_json, waiting_text};
 use crate::mcp::schema::{Param, common};
 use crate::mcp::tool::{Answer, Effect, ToolCx, ToolResult, ToolSpec};
-use crate::mcp::tools::{page_size, unit_query};
+use crate::mcp::tools::{answer_size, page_size, unit_query};
 
 pub(crate) const TOOL: ToolSpec = ToolSpec {
     name: "check_gate",
@@ -33,6 +33,7 @@ pub(crate) const TOOL: ToolSpec = ToolSpec {
         common::LIMIT,
         common::CURSOR,
         common::FORMAT,
+        common::DETAIL,
     ],
     output: &[],
     run: |cx, args| Box::pin(run(cx, args)),
@@ -44,34 +45,35 @@ async fn run(cx: ToolCx, mut args: Args) -> ToolResult {
     let limit = page_size(&mut args);
     let cursor = args.text("cursor");
     let json = args.word("format", &["text", "json"]) == Some("json");
+    let most = answer_size(&mut args);
     if query.is_empty() && group.is_none() {
         args.fault("name a unit (unit, or name and version), or a group to see what waits at it");
     }
     let notes = args.finish()?;
     if query.is_empty() {
         let group = group.unwrap_or_default();
-        return waiting(&cx, &group, limit, cursor.as_deref(), json, notes).await;
+        let page = (most, limit, cursor.as_deref());
+        return waiting(&cx, &group, page, json, notes).await;
     }
     let unit = cx
         .registry()
         .check_unit(&cx.principal, &query, group.as_deref())
         .await?;
     Ok(if json {
-        Answer::record(unit_json(&unit))
+        Answer::record(unit_json(&unit, most))
     } else {
-        Answer::composed(unit_text(&unit, |tool| cx.server.offers(tool)))
+        Answer::composed(unit_text(&unit, most, |tool| cx.server.offers(tool)))
     })
 }
 
 async fn waiting(
     cx: &ToolCx,
     group: &str,
-    limit: usize,
-    cursor: Option<&str>,
+    (most, limit, cursor): (usize, usize, Option<&str>),
     json: bool,
     notes: Vec<String>,
 ) -> ToolResult {
-    fitted(limit, notes, |limit| async move {
+    fitted(most, limit, notes, |limit| async move {
         let waiting = cx
             .registry()
             .check_group(&cx.principal, group, limit, cursor)

@@ -44,10 +44,11 @@ pub(crate) const TOOL: ToolSpec = ToolSpec {
             "payload_file",
             "instead of payload: a path inside the allowed directory",
         )
-        .needs_files(),
+        .with_files(),
         Param::new("success", Kind::Flag, "whether it went well").required(),
         common::IDEMPOTENCY_KEY,
         common::DRY_RUN,
+        common::CONFIRM,
     ],
     output: &[
         ("event", "object"),
@@ -70,6 +71,7 @@ async fn run(cx: ToolCx, mut args: Args) -> ToolResult {
     let options = WriteOptions {
         dry_run: args.flag("dry_run").unwrap_or_default(),
         idempotency_key: args.text("idempotency_key"),
+        hold_turns: cx.holds_turns(args.flag("confirm")),
     };
     args.finish()?;
     let payload = match (payload, file) {

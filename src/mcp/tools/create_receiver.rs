@@ -74,6 +74,7 @@ async fn run(cx: ToolCx, mut args: Args) -> ToolResult {
     let options = WriteOptions {
         dry_run: args.flag("dry_run").unwrap_or_default(),
         idempotency_key: args.text("idempotency_key"),
+        hold_turns: false,
     };
     args.finish()?;
     let written = cx

@@ -3,22 +3,22 @@
 use rmcp::model::Resource;
 
 use crate::domain::search::EventFilter;
-use crate::limits;
 use crate::mcp::args::Args;
 use crate::mcp::error::ToolError;
 use crate::mcp::payload::{outline, selected};
 use crate::mcp::render::{Obj, call, record};
-use crate::mcp::schema::{Kind, Param};
+use crate::mcp::schema::{Kind, Param, common};
 use crate::mcp::tool::{Answer, Effect, ToolCx, ToolResult, ToolSpec};
-use crate::mcp::tools::{INLINE_BYTES, pointers};
+use crate::mcp::tools::{answer_size, inline_bytes, pointers};
 use crate::registry::{EventView, SearchRequest};
 
 pub(crate) const TOOL: ToolSpec = ToolSpec {
     name: "fetch_event",
     title: "Fetch an event",
     summary: "One event by id, with payload, digest, receiver and who recorded it",
-    description: "Use when you have an event id and need its payload or who recorded it. A payload above 6 KB is not \
-        carried: give select with JSON pointers for the parts you need. Known secret shapes are masked.",
+    description: "Use when you have an event id and need its payload or who recorded it. A payload above 6 KB (detail \
+        full: 60 KB) is not carried: give select with JSON pointers for the parts you need. Known secret shapes are \
+        masked.",
     toolset: "default",
     effect: Effect::Reads,
     params: &[
@@ -32,6 +32,7 @@ pub(crate) const TOOL: ToolSpec = ToolSpec {
         )
         .alias(&["pointers"]),
         Param::new("payload", Kind::Flag, "false leaves the payload out"),
+        common::DETAIL,
     ],
     output: &[("event", "object"), ("next", "string")],
     run: |cx, args| Box::pin(run(cx, args)),
@@ -41,12 +42,13 @@ async fn run(cx: ToolCx, mut args: Args) -> ToolResult {
     let id = args.needed_text("id");
     let pointers = pointers(&mut args, "select");
     let wanted = args.flag("payload").unwrap_or(true);
+    let most = answer_size(&mut args);
     args.finish()?;
     let mut view = cx.registry().fetch_event(&cx.principal, id.trim()).await?;
     let payload = std::mem::take(&mut view.payload);
     let head = head(&view);
     if !pointers.is_empty() {
-        let shown = select(&cx, &view, &pointers).await?;
+        let shown = select(&cx, &view, &pointers, most).await?;
         return Ok(Answer::record(
             head.put("selected", shown).put("next", next(&view)).into(),
         ));
@@ -54,7 +56,7 @@ async fn run(cx: ToolCx, mut args: Args) -> ToolResult {
     if !wanted {
         return Ok(Answer::record(head.put("next", next(&view)).into()));
     }
-    if payload.len() <= INLINE_BYTES {
+    if payload.len() <= inline_bytes(most) {
         let (value, masked) = record::payload(&payload);
         let fields = head
             .always("payload", value)
@@ -108,7 +110,12 @@ fn next(view: &EventView) -> String {
 
 /// The values at the pointers. The search reads payloads within the memory that all of them may
 /// take together.
-async fn select(cx: &ToolCx, view: &EventView, pointers: &[String]) -> Result<Obj, ToolError> {
+async fn select(
+    cx: &ToolCx,
+    view: &EventView,
+    pointers: &[String],
+    most: usize,
+) -> Result<Obj, ToolError> {
     let request = SearchRequest {
         filter: EventFilter {
             ids: vec![view.event.id],
@@ -116,6 +123,7 @@ async fn select(cx: &ToolCx, view: &EventView, pointers: &[String]) -> Result<Ob
         },
         limit: 1,
         select: pointers.to_vec(),
+        select_bytes: most / pointers.len().max(1),
         ..SearchRequest::default()
     };
     let found = cx.registry().search_events(&cx.principal, &request).await?;
@@ -125,8 +133,7 @@ async fn select(cx: &ToolCx, view: &EventView, pointers: &[String]) -> Result<Ob
         .next()
         .map(|hit| hit.selected)
         .unwrap_or_default();
-    let each = limits::ANSWER_BYTES / pointers.len().max(1);
-    Ok(selected(pointers, values, each))
+    Ok(selected(pointers, values))
 }
 
 fn link(view: &EventView, size: usize) -> Resource {

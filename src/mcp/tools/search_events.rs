@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value};
 
-use crate::domain::id::{ReceiverId, looks_like_id};
+use crate::domain::id::looks_like_id;
 use crate::domain::json::pointer_is_valid;
-use crate::domain::search::{DefinitionFilter, EventFilter, PointerEquals, TextMatch};
+use crate::domain::search::{EventFilter, PointerEquals, TextMatch};
 use crate::domain::text::quoted;
 use crate::domain::unit::UnitQuery;
 use crate::domain::window::{self, Window};
@@ -16,10 +16,10 @@ use crate::mcp::payload::selected;
 use crate::mcp::render::{Obj, call};
 use crate::mcp::schema::{Kind, Param, common};
 use crate::mcp::tool::{Effect, ToolCx, ToolResult, ToolSpec};
-use crate::mcp::tools::{as_pointer, matches, page_size, pointers};
+use crate::mcp::tools::{answer_size, as_pointer, matches, page_size, pointers};
 use crate::registry::{EventHit, EventSearch, GroupBy, SearchRequest};
 
-/// Bytes of one selected value in a list.
+/// Bytes of one selected value in a list of normal size.
 const SELECTED_BYTES: usize = 600;
 /// Counts in one answer.
 const COUNTS: usize = 100;
@@ -78,6 +78,7 @@ pub(crate) const TOOL: ToolSpec = ToolSpec {
         ),
         common::LIMIT,
         common::CURSOR,
+        common::DETAIL,
     ],
     output: &[],
     run: |cx, args| Box::pin(run(cx, args)),
@@ -102,18 +103,20 @@ async fn run(cx: ToolCx, mut args: Args) -> ToolResult {
         .map(group_by);
     let limit = page_size(&mut args);
     let cursor = args.text("cursor");
+    let most = answer_size(&mut args);
     let notes = args.finish()?;
     let window = wanted.window;
     let asked = wanted.asked.clone();
     let filter = resolve(&cx, wanted).await?;
     let (cx, filter, cursor, select, asked) = (&cx, &filter, &cursor, &select, &asked);
-    fitted(limit, notes, |limit| async move {
+    fitted(most, limit, notes, |limit| async move {
         let request = SearchRequest {
             filter: filter.clone(),
             limit,
             cursor: cursor.clone(),
             group_by,
             select: select.clone(),
+            select_bytes: SELECTED_BYTES * (most / limits::ANSWER_BYTES),
             asked: Some(asked.clone()),
             ..SearchRequest::default()
         };
@@ -133,8 +136,10 @@ fn group_by(word: &str) -> GroupBy {
 }
 
 fn wanted(cx: &ToolCx, args: &mut Args) -> Wanted {
-    let mut types = matches(args, "type");
-    types.extend(args.texts("event_type").iter().map(|text| event_type(text)));
+    let types = matches(args, "type");
+    let event_types = args.texts("event_type");
+    let event_types = event_types.iter().flat_map(|text| event_type(text));
+    let event_types = event_types.collect();
     let (since, until, tz) = (args.text("since"), args.text("until"), args.text("tz"));
     let window = window::parse(
         since.as_deref(),
@@ -156,6 +161,7 @@ fn wanted(cx: &ToolCx, args: &mut Args) -> Wanted {
             platform_id: matches(args, "platform_id"),
             package: matches(args, "package"),
             types,
+            event_types,
             success: args.flag("success"),
             from: window.from,
             to: window.to,
@@ -167,6 +173,15 @@ fn wanted(cx: &ToolCx, args: &mut Args) -> Wanted {
         group: args.text("group"),
         window,
     };
+    // A bare name: all of its units, where other tools need one.
+    let bare = |unit: &String| !unit.contains('/') && !looks_like_id(unit.trim());
+    if let Some(name) = wanted.unit.take_if(|unit| bare(unit)) {
+        if wanted.filter.name.is_empty() {
+            wanted.filter.name.push(TextMatch::parse(name.trim()));
+        } else {
+            args.fault("unit is a bare name and name is given too; give one of them");
+        }
+    }
     let timeless = EventFilter {
         from: None,
         to: None,
@@ -177,14 +192,26 @@ fn wanted(cx: &ToolCx, args: &mut Args) -> Wanted {
     wanted
 }
 
-/// `artifact.packaged` stands for every version of that CDEvents type.
-fn event_type(text: &str) -> TextMatch {
+/// `artifact.packaged` stands for every version of that CDEvents type, with and without the prefix
+/// of the specification; another vocabulary's type for itself and its versions.
+fn event_type(text: &str) -> Vec<TextMatch> {
+    const CDEVENTS: &str = "dev.cdevents.";
+    let begins = text.ends_with('*');
     let text = text.trim_end_matches('*').trim_end_matches('.');
-    match text.strip_prefix("dev.cdevents.") {
-        Some(rest) if rest.matches('.').count() > 1 => TextMatch::Exact(text.to_owned()),
-        Some(rest) => TextMatch::Prefix(format!("dev.cdevents.{rest}.")),
-        None => TextMatch::Prefix(format!("dev.cdevents.{text}.")),
+    let mut names = vec![text.to_owned()];
+    if !text.starts_with(CDEVENTS) {
+        names.push(format!("{CDEVENTS}{text}"));
     }
+    let matches = names.into_iter().flat_map(|name| {
+        let versions = TextMatch::Prefix(format!("{name}."));
+        let itself = if begins {
+            TextMatch::Prefix(name)
+        } else {
+            TextMatch::Exact(name)
+        };
+        [itself, versions]
+    });
+    matches.collect()
 }
 
 fn payload_filter(args: &mut Args, payload: Map<String, Value>) -> Vec<PointerEquals> {
@@ -208,60 +235,20 @@ async fn resolve(cx: &ToolCx, wanted: Wanted) -> Result<EventFilter, ToolError> 
     let (registry, principal) = (cx.registry(), &cx.principal);
     let mut filter = wanted.filter;
     if let Some(unit) = wanted.unit {
-        if !unit.contains('/') && !looks_like_id(&unit) {
-            // A bare name: all of its units, where other tools need one.
-            filter.name.push(TextMatch::parse(&unit));
-            return rest(cx, filter, wanted.receivers, wanted.group).await;
-        }
         let query = UnitQuery {
             unit: Some(unit),
             ..UnitQuery::default()
         };
         filter.unit = Some(registry.find_unit(principal, &query).await?);
     }
-    rest(cx, filter, wanted.receivers, wanted.group).await
-}
-
-async fn rest(
-    cx: &ToolCx,
-    mut filter: EventFilter,
-    receivers: Vec<String>,
-    group: Option<String>,
-) -> Result<EventFilter, ToolError> {
-    let (registry, principal) = (cx.registry(), &cx.principal);
-    for what in &receivers {
-        filter.receiver_ids.extend(receivers_named(cx, what).await?);
+    for what in &wanted.receivers {
+        let meant = registry.receivers_meant(principal, what).await?;
+        filter.receiver_ids.extend(meant);
     }
-    if let Some(what) = &group {
+    if let Some(what) = &wanted.group {
         filter.group = Some(registry.find_group(principal, what).await?.id);
     }
     Ok(filter)
-}
-
-/// All receivers with this name, else with this type: a filter means every version of them.
-async fn receivers_named(cx: &ToolCx, what: &str) -> Result<Vec<ReceiverId>, ToolError> {
-    let (registry, principal) = (cx.registry(), &cx.principal);
-    if !looks_like_id(what.trim()) {
-        let value = vec![TextMatch::Exact(what.trim().to_owned())];
-        let by_name = DefinitionFilter {
-            name: value.clone(),
-            ..DefinitionFilter::default()
-        };
-        let by_type = DefinitionFilter {
-            types: value,
-            ..DefinitionFilter::default()
-        };
-        for filter in [by_name, by_type] {
-            let found = registry
-                .search_receivers(principal, &filter, limits::PAGE_MAX, None)
-                .await?;
-            if !found.rows.is_empty() {
-                return Ok(found.rows.iter().map(|receiver| receiver.id).collect());
-            }
-        }
-    }
-    // One, or a refusal that names what comes near.
-    Ok(vec![registry.find_receiver(principal, what).await?.id])
 }
 
 fn page(found: EventSearch, select: &[String], window: Window) -> Page {
@@ -338,7 +325,7 @@ fn row(hit: EventHit, select: &[String]) -> Value {
         .put("description", event.description.as_str())
         .show("created_at", event.created_at);
     if !select.is_empty() {
-        fields = fields.put("selected", selected(select, hit.selected, SELECTED_BYTES));
+        fields = fields.put("selected", selected(select, hit.selected));
     }
     fields.into()
 }
@@ -349,20 +336,47 @@ mod tests {
 
     #[test]
     fn an_event_type_stands_for_all_its_versions() {
-        let prefix = |text: &str| TextMatch::Prefix(text.to_owned());
-        assert_eq!(
-            event_type("artifact.packaged"),
-            prefix("dev.cdevents.artifact.packaged.")
-        );
-        assert_eq!(
-            event_type("dev.cdevents.artifact.packaged"),
-            prefix("dev.cdevents.artifact.packaged.")
-        );
-        assert_eq!(event_type("artifact.*"), prefix("dev.cdevents.artifact."));
-        let versioned = "dev.cdevents.artifact.packaged.0.2.0";
-        assert_eq!(
-            event_type(versioned),
-            TextMatch::Exact(versioned.to_owned())
-        );
+        let fits = |asked: &str, kind: &str| event_type(asked).iter().any(|m| m.fits(kind));
+        for (asked, kind, expect) in [
+            (
+                "artifact.packaged",
+                "dev.cdevents.artifact.packaged.0.2.0",
+                true,
+            ),
+            ("artifact.packaged", "dev.cdevents.artifact.packaged", true),
+            (
+                "artifact.packaged",
+                "dev.cdevents.artifact.published.0.2.0",
+                false,
+            ),
+            (
+                "artifact.packaged",
+                "dev.cdevents.artifact.packagedx.0.2.0",
+                false,
+            ),
+            ("artifact.*", "dev.cdevents.artifact.published.0.2.0", true),
+            ("artifact", "dev.cdevents.artifact.published.0.2.0", true),
+            (
+                "dev.cdevents.artifact.packaged",
+                "dev.cdevents.artifact.packaged.0.2.0",
+                true,
+            ),
+            (
+                "dev.cdevents.artifact.packaged.0.2.0",
+                "dev.cdevents.artifact.packaged.0.2.0",
+                true,
+            ),
+            (
+                "dev.cdevents.artifact.packaged.0.2.0",
+                "dev.cdevents.artifact.packaged.0.1.1",
+                false,
+            ),
+            ("com.example.order", "com.example.order", true),
+            ("com.example.order", "com.example.order.v2", true),
+            ("com.example.order", "com.example.orders", false),
+            ("com.example.or*", "com.example.orders", true),
+        ] {
+            assert_eq!(fits(asked, kind), expect, "{asked} {kind}");
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Groups by filter.
 
 use crate::domain::group::Group;
+use crate::limits;
 use crate::mcp::args::Args;
 use crate::mcp::paging::fitted;
 use crate::mcp::render::{Obj, call, record};
@@ -45,7 +46,7 @@ async fn run(cx: ToolCx, mut args: Args) -> ToolResult {
         filter.receiver = Some(cx.registry().find_receiver(&cx.principal, &what).await?.id);
     }
     let (cx, filter, cursor) = (&cx, &filter, cursor.as_deref());
-    fitted(limit, notes, |limit| async move {
+    fitted(limits::ANSWER_BYTES, limit, notes, |limit| async move {
         let page = cx
             .registry()
             .search_groups(&cx.principal, filter, limit, cursor)

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::domain::receiver::Receiver;
+use crate::limits;
 use crate::mcp::args::Args;
 use crate::mcp::paging::{Page, fitted};
 use crate::mcp::render::{Obj, call};
@@ -36,7 +37,7 @@ async fn run(cx: ToolCx, mut args: Args) -> ToolResult {
     let cursor = args.text("cursor");
     let notes = args.finish()?;
     let (cx, filter, cursor) = (&cx, &filter, cursor.as_deref());
-    fitted(limit, notes, |limit| async move {
+    fitted(limits::ANSWER_BYTES, limit, notes, |limit| async move {
         let page = cx
             .registry()
             .search_receivers(&cx.principal, filter, limit, cursor)

@@ -20,6 +20,7 @@ pub(crate) const TOOL: ToolSpec = ToolSpec {
             .alias(&["id", "group_id", "name"]),
         Param::new("enabled", Kind::Flag, "true or false").required(),
         common::DRY_RUN,
+        common::CONFIRM,
     ],
     output: &[
         ("group", "object"),
@@ -35,6 +36,7 @@ async fn run(cx: ToolCx, mut args: Args) -> ToolResult {
     let options = WriteOptions {
         dry_run: args.flag("dry_run").unwrap_or_default(),
         idempotency_key: None,
+        hold_turns: cx.holds_turns(args.flag("confirm")),
     };
     args.finish()?;
     let written = cx

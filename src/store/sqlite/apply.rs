@@ -184,7 +184,7 @@ async fn events(
             counts.1 += failed;
         }
         let recorder = recorder_id(connection, &event.recorded_by, recorders).await?;
-        let deflated = rows::deflate(new.payload.text())?;
+        let deflated = new.payload.packed().map(<[u8]>::to_vec);
         let inline = deflated.is_none().then(|| new.payload.text().to_owned());
         let query = sqlx::query(statements::INSERT_EVENT)
             .bind(event.seq)

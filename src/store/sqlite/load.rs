@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use sha2::{Digest, Sha256};
+use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 use super::errors::Doing;
-use super::{rows, statements};
+use super::{migrate, rows, statements};
 use crate::domain::decide::{DefinitionKey, FirstUse, Needs, State};
 use crate::domain::gate::Latest;
 use crate::domain::id::ReceiverId;
@@ -43,13 +44,21 @@ pub(super) fn definition_key(key: &DefinitionKey) -> Vec<u8> {
     text_key(&[&key.0, &key.1, &key.2])
 }
 
+/// The registry's one row, in a transaction that is to write: another process may have migrated the
+/// file since it was opened.
+pub(super) async fn registry(connection: &mut SqliteConnection) -> Result<SqliteRow> {
+    let row = sqlx::query(statements::REGISTRY)
+        .fetch_one(connection)
+        .await
+        .doing(DOING)?;
+    migrate::check_readable(rows::get(&row, 12)?, rows::get(&row, 13)?)?;
+    Ok(row)
+}
+
 /// Reads everything in `needs`.
 pub(super) async fn state(connection: &mut SqliteConnection, needs: &Needs) -> Result<State> {
     let mut state = State::default();
-    let row = sqlx::query(statements::REGISTRY)
-        .fetch_one(&mut *connection)
-        .await
-        .doing(DOING)?;
+    let row = registry(connection).await?;
     state.last_created_at = rows::time(&row, 0)?;
     state.last_event_seq = rows::get(&row, 1)?;
     state.last_message_seq = rows::get(&row, 2)?;
@@ -59,26 +68,33 @@ pub(super) async fn state(connection: &mut SqliteConnection, needs: &Needs) -> R
     groups(connection, needs, &mut state).await?;
     units(connection, needs, &mut state).await?;
     for (principal, key) in &needs.idempotency {
-        let row = sqlx::query(statements::IDEMPOTENCY)
-            .bind(text_key(&[principal, key]))
-            .fetch_optional(&mut *connection)
-            .await
-            .doing(DOING)?;
-        if let Some(row) = row {
-            let digest: &[u8] = rows::get(&row, 0)?;
-            let digest = digest
-                .try_into()
-                .map_err(|_| StoreError::inconsistent("idempotency", "digest"))?;
-            state.idempotency.insert(
-                (principal.clone(), key.clone()),
-                FirstUse {
-                    digest,
-                    id: rows::get(&row, 1)?,
-                },
-            );
+        if let Some(first) = first_use(connection, principal, key).await? {
+            state
+                .idempotency
+                .insert((principal.clone(), key.clone()), first);
         }
     }
     Ok(state)
+}
+
+/// What a principal's idempotency key made.
+pub(super) async fn first_use(
+    connection: &mut SqliteConnection,
+    principal: &str,
+    key: &str,
+) -> Result<Option<FirstUse>> {
+    let row = sqlx::query(statements::IDEMPOTENCY)
+        .bind(text_key(&[principal, key]))
+        .fetch_optional(connection);
+    let Some(row) = row.await.doing("look up an idempotency key")? else {
+        return Ok(None);
+    };
+    let digest: &[u8] = rows::get(&row, 0)?;
+    let digest = digest
+        .try_into()
+        .map_err(|_| StoreError::inconsistent("idempotency", "digest"))?;
+    let id = rows::get(&row, 1)?;
+    Ok(Some(FirstUse { digest, id }))
 }
 
 async fn definitions(
@@ -210,9 +226,10 @@ pub(super) async fn latest(
     units: &[i64],
     receivers: impl IntoIterator<Item = ReceiverId>,
 ) -> Result<Vec<(i64, ReceiverId, Latest)>> {
+    let receivers: Vec<ReceiverId> = receivers.into_iter().collect();
     let found = sqlx::query(statements::LATEST)
         .bind(json_list(units)?)
-        .bind(json_list(receivers)?);
+        .bind(json_list(&receivers)?);
     let found = found
         .fetch_all(connection)
         .await
@@ -224,7 +241,11 @@ pub(super) async fn latest(
                 seq: rows::get(row, 2)?,
                 success: rows::get(row, 3)?,
             };
-            Ok((rows::get(row, 0)?, rows::receiver_id(row, 1)?, newest))
+            let place = usize::try_from(rows::get::<i64>(row, 1)?).ok();
+            let receiver = place.and_then(|place| receivers.get(place)).copied();
+            let receiver =
+                receiver.ok_or_else(|| StoreError::inconsistent("latest", "receiver"))?;
+            Ok((rows::get(row, 0)?, receiver, newest))
         })
         .collect()
 }

@@ -21,12 +21,20 @@ pub(super) struct Migration {
 }
 
 /// All steps, in order.
-pub(super) const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    name: "registry",
-    sql: include_str!("../../../migrations/sqlite/0001_registry.sql"),
-    readable_from: 1,
-}];
+pub(super) const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        name: "registry",
+        sql: include_str!("../../../migrations/sqlite/0001_registry.sql"),
+        readable_from: 1,
+    },
+    Migration {
+        version: 2,
+        name: "retention",
+        sql: include_str!("../../../migrations/sqlite/0002_retention.sql"),
+        readable_from: 1,
+    },
+];
 
 /// The schema that this binary is built for.
 pub fn built_for() -> i64 {

@@ -24,9 +24,10 @@ use tokio::sync::{Mutex, MutexGuard};
 use self::errors::Doing;
 use self::writing::Writing;
 use super::{
-    AuditEntry, Bounds, Counters, Cutoffs, Decided, Result, Store, StoreError, StoreInfo, Stream,
+    AuditEntry, Bounds, Counters, Cutoffs, Decided, Pruned, ReceiverText, Result, Store,
+    StoreError, StoreInfo, Stream,
 };
-use crate::domain::command::{Action, Command};
+use crate::domain::command::{Command, Outcome};
 use crate::domain::decide::{Needs, decide};
 use crate::domain::event::Event;
 use crate::domain::gate::Latest;
@@ -80,19 +81,37 @@ impl SqliteStore {
         Ok(writing)
     }
 
-    /// Whether a commit whose answer was an error is there all the same: looked up by the ids
-    /// that were assigned beforehand.
-    async fn is_written(&self, commands: &[Command], decided: usize) -> Result<bool> {
-        for command in commands.iter().take(decided) {
-            let found = match &command.action {
-                Action::RecordEvent { id, .. } => !self.event_seqs(&[*id]).await?.is_empty(),
-                Action::CreateReceiver { id, .. } => !self.receivers(&[*id]).await?.is_empty(),
-                Action::CreateGroup { id, .. } => !self.groups(&[*id]).await?.is_empty(),
-                Action::SetGroupEnabled { .. } | Action::Audit(_) => false,
+    /// Whether a commit whose answer was an error is there all the same: looked up by what one of
+    /// its commands made or changed.
+    async fn is_written(&self, decided: &[Decided]) -> Result<bool> {
+        for outcome in decided.iter().flatten() {
+            return match outcome {
+                Outcome::Event { event, .. } => Ok(!self.event_seqs(&[event.id]).await?.is_empty()),
+                Outcome::Receiver {
+                    receiver,
+                    created: true,
+                    ..
+                } => Ok(!self.receivers(&[receiver.id]).await?.is_empty()),
+                Outcome::Group {
+                    group,
+                    created: true,
+                    ..
+                } => Ok(!self.groups(&[group.id]).await?.is_empty()),
+                Outcome::GroupEnabled {
+                    group,
+                    changed: true,
+                    ..
+                } => {
+                    let found = self.groups(&[group.id]).await?;
+                    Ok(found.iter().any(|g| g.updated_at >= group.updated_at))
+                }
+                // These leave nothing that could be looked for.
+                Outcome::Receiver { .. }
+                | Outcome::Group { .. }
+                | Outcome::GroupEnabled { .. }
+                | Outcome::Replayed { .. }
+                | Outcome::Audited => continue,
             };
-            if found {
-                return Ok(true);
-            }
         }
         Ok(false)
     }
@@ -111,9 +130,15 @@ impl Store for SqliteStore {
 
     async fn write(&self, commands: &[Command], now: Timestamp) -> Result<Vec<Decided>> {
         let written = self.writing().await?.write(commands, now).await?;
-        match written.committed {
-            Err(error) if !self.is_written(commands, written.decided.len()).await? => Err(error),
-            _ => Ok(written.decided),
+        let Err(error) = written.committed else {
+            return Ok(written.decided);
+        };
+        match self.is_written(&written.decided).await {
+            Ok(true) => Ok(written.decided),
+            Ok(false) => Err(error),
+            Err(_) => Err(StoreError::Uncertain {
+                why: error.to_string(),
+            }),
         }
     }
 
@@ -131,6 +156,15 @@ impl Store for SqliteStore {
 
     async fn receivers(&self, ids: &[ReceiverId]) -> Result<Vec<Receiver>> {
         read::definitions::receivers(&mut *self.reader().await?, ids).await
+    }
+
+    async fn receiver_ids(
+        &self,
+        by: ReceiverText,
+        value: &TextMatch,
+        limit: usize,
+    ) -> Result<Vec<ReceiverId>> {
+        read::definitions::receiver_ids(&mut *self.reader().await?, by, value, limit).await
     }
 
     async fn schema(&self, id: ReceiverId) -> Result<Option<String>> {
@@ -246,6 +280,11 @@ impl Store for SqliteStore {
         read::latest_of(&mut *self.reader().await?, receiver, before, limit).await
     }
 
+    async fn first_use(&self, principal: &str, key: &str) -> Result<Option<String>> {
+        let first = load::first_use(&mut *self.reader().await?, principal, key).await?;
+        Ok(first.map(|first| first.id))
+    }
+
     async fn messages(&self, after: i64, limit: usize) -> Result<Vec<MessageRecord>> {
         read::messages::page(&mut *self.reader().await?, after, limit).await
     }
@@ -258,7 +297,7 @@ impl Store for SqliteStore {
         read::counters(&mut *self.reader().await?).await
     }
 
-    async fn prune(&self, cutoffs: &Cutoffs, limit: usize) -> Result<u64> {
+    async fn prune(&self, cutoffs: &Cutoffs, limit: usize) -> Result<Pruned> {
         self.writing().await?.prune(cutoffs, limit).await
     }
 
@@ -267,7 +306,7 @@ impl Store for SqliteStore {
     }
 
     async fn close(&self) {
-        self.writer.lock().await.checkpoint().await;
+        self.writer.lock().await.close().await;
         self.readers.close().await;
     }
 }

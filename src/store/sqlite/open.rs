@@ -161,7 +161,7 @@ pub async fn open(options: &SqliteOptions, ids: &dyn IdSource) -> Result<SqliteS
         },
         path: path.clone(),
         identity: environment::identity(path).await,
-        writer: Mutex::new(Writing::new(options.clone(), connection)),
+        writer: Mutex::new(Writing::new(options.clone(), connection).await?),
         readers,
     })
 }
@@ -184,7 +184,7 @@ pub(super) async fn connect(options: &SqliteOptions, create: bool) -> Result<Sql
                 format!("the file {} cannot be opened: {source}", path.display()),
                 "Check the path and its permissions, or use another one with --db.",
             ),
-            error @ StoreError::Inconsistent { .. } => error,
+            error => error,
         })
 }
 

@@ -61,10 +61,24 @@ pub(super) async fn payloads(
         .bind(json_list(seqs)?)
         .fetch_all(connection)
         .await;
-    let payloads: Result<Vec<(i64, String)>> =
-        found.doing("read payloads")?.iter().map(payload).collect();
-    Ok(in_order(seqs, payloads?, |(seq, _)| *seq))
+    let found = found.doing("read payloads")?;
+    let mut packed = 0;
+    for row in &found {
+        packed += rows::get::<Option<&[u8]>>(row, 2)?.map_or(0, <[u8]>::len);
+    }
+    let read = move || found.iter().map(payload).collect::<Result<Vec<_>>>();
+    let payloads = if packed <= UNPACKED_AT_ONCE {
+        read()?
+    } else {
+        // Unpacking takes long; the runtime has other calls to serve.
+        let unpacked = tokio::task::spawn_blocking(read).await;
+        unpacked.map_err(|error| StoreError::inconsistent("payload", error))??
+    };
+    Ok(in_order(seqs, payloads, |(seq, _)| *seq))
 }
+
+/// Packed bytes that are unpacked without a thread of their own.
+const UNPACKED_AT_ONCE: usize = 16 * 1024;
 
 fn payload(row: &SqliteRow) -> Result<(i64, String)> {
     let seq: i64 = rows::get(row, 0)?;
@@ -366,7 +380,8 @@ pub(super) async fn counters(connection: &mut SqliteConnection) -> Result<Counte
         receivers: rows::count(&row, 8)?,
         groups: rows::count(&row, 9)?,
         units: rows::count(&row, 3)?,
-        messages: rows::count(&row, 2)?,
+        messages: rows::count(&row, 2)?.saturating_sub(rows::count(&row, 11)?),
+        messages_pruned_to: rows::get(&row, 10)?,
         last_event_seq,
         first_event_at: None,
         last_event_at: None,

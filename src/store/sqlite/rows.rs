@@ -1,11 +1,9 @@
 //! Rows of this engine as records.
 
-use std::io::{Read, Write};
+use std::io::Read;
 use std::sync::Arc;
 
-use flate2::Compression;
 use flate2::read::DeflateDecoder;
-use flate2::write::DeflateEncoder;
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
@@ -127,20 +125,6 @@ pub(super) fn event(row: &SqliteRow) -> Result<Event> {
         payload_size: get(row, 12)?,
         recorded_by: Arc::new(recorder(row, 13)?),
     })
-}
-
-/// A payload's text for the database: compressed when it is long.
-pub(super) fn deflate(text: &str) -> Result<Option<Vec<u8>>> {
-    if text.len() <= limits::INLINE_PAYLOAD_BYTES {
-        return Ok(None);
-    }
-    let failed = |error| StoreError::Statement {
-        what: "compress a payload".to_owned(),
-        source: Box::new(error),
-    };
-    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::fast());
-    encoder.write_all(text.as_bytes()).map_err(failed)?;
-    encoder.finish().map(Some).map_err(failed)
 }
 
 /// The text of a compressed payload.

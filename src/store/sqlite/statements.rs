@@ -47,7 +47,8 @@ macro_rules! group_columns {
 statements! {
     // Loading what a batch of commands needs. Lists of keys come as one JSON array.
     REGISTRY = "SELECT last_created_at, last_event_seq, last_message_seq, last_unit_id, last_name_id, id, succeeded, \
-        failed, receivers, groups FROM registry";
+        failed, receivers, groups, messages_pruned_to, messages_pruned, \
+        (SELECT max(version) FROM schema_version), (SELECT max(readable_from) FROM schema_version) FROM registry";
     RECEIVERS = receiver_columns!("WHERE id IN (SELECT value FROM json_each($1))");
     RECEIVER_BY_KEY = receiver_columns!("WHERE definition_key = $1 AND canonical = 1");
     RECEIVER_WITH_TYPE = "SELECT 1 FROM receiver WHERE type = $1 LIMIT 1";
@@ -59,9 +60,10 @@ statements! {
         ON r.num = m.receiver_num WHERE r.id IN (SELECT value FROM json_each($1))) ORDER BY g.id LIMIT $2");
     UNIT_ID = "SELECT id FROM unit WHERE key = $1";
     NAME_ID = "SELECT id FROM name WHERE name = $1";
-    LATEST = "SELECT l.unit_id, r.id, l.seq, l.success FROM json_each($1) k CROSS JOIN receiver r \
-        CROSS JOIN latest l WHERE r.id IN (SELECT value FROM json_each($2)) \
-        AND l.unit_id = k.value AND l.receiver_num = r.num";
+    LATEST = "WITH wanted AS MATERIALIZED (SELECT j.key AS place, r.num AS num FROM json_each($2) j \
+        CROSS JOIN receiver r WHERE r.id = j.value) SELECT l.unit_id, wanted.place, l.seq, l.success \
+        FROM json_each($1) k CROSS JOIN wanted CROSS JOIN latest l \
+        WHERE l.unit_id = k.value AND l.receiver_num = wanted.num";
     IDEMPOTENCY = "SELECT digest, result FROM idempotency WHERE key = $1";
     RECORDER_ID = "SELECT id FROM recorder WHERE key = $1";
 
@@ -100,8 +102,10 @@ statements! {
         receivers = receivers + $8, groups = groups + $9";
 
     // Retention, in bounded steps from the oldest row on.
-    PRUNE_MESSAGES = "DELETE FROM message WHERE seq < (SELECT coalesce(min(seq), 0) FROM message) + $2 \
-        AND created_at < $1 AND log_only = 1";
+    OLDEST_MESSAGE = "SELECT min(seq) FROM message";
+    OLD_MESSAGES = "SELECT max(seq) FROM message WHERE seq > $1 AND seq <= $2 AND created_at < $3";
+    PRUNE_MESSAGES = "DELETE FROM message WHERE seq > $1 AND seq <= $2 AND log_only = 1";
+    COUNT_PRUNED = "UPDATE registry SET messages_pruned_to = $1, messages_pruned = messages_pruned + $2";
     PRUNE_AUDIT = "DELETE FROM audit WHERE seq < (SELECT coalesce(min(seq), 0) FROM audit) + $2 AND at < $1";
     PRUNE_IDEMPOTENCY = "DELETE FROM idempotency WHERE key IN (SELECT key FROM idempotency \
         WHERE created_at < $1 ORDER BY created_at LIMIT $2)";
@@ -110,6 +114,10 @@ statements! {
     FIND_RECEIVERS = receiver_columns!("WHERE num < $1 ORDER BY num DESC LIMIT $2");
     FIND_RECEIVERS_BY_NAME = receiver_columns!("WHERE name = $3 AND num < $1 ORDER BY num DESC LIMIT $2");
     FIND_RECEIVERS_BY_TYPE = receiver_columns!("WHERE type = $3 AND num < $1 ORDER BY num DESC LIMIT $2");
+    RECEIVERS_OF_NAMES_FROM = "SELECT id FROM receiver WHERE name >= $1 ORDER BY name LIMIT $2";
+    RECEIVERS_OF_NAMES = "SELECT id FROM receiver WHERE name >= $1 AND name < $3 ORDER BY name LIMIT $2";
+    RECEIVERS_OF_TYPES_FROM = "SELECT id FROM receiver WHERE type >= $1 ORDER BY type LIMIT $2";
+    RECEIVERS_OF_TYPES = "SELECT id FROM receiver WHERE type >= $1 AND type < $3 ORDER BY type LIMIT $2";
     FIND_GROUPS = group_columns!("WHERE g.num < $1 ORDER BY g.num DESC LIMIT $2");
     FIND_GROUPS_BY_NAME = group_columns!("WHERE g.name = $3 AND g.num < $1 ORDER BY g.num DESC LIMIT $2");
     FIND_GROUPS_BY_TYPE = group_columns!("WHERE g.type = $3 AND g.num < $1 ORDER BY g.num DESC LIMIT $2");
@@ -154,8 +162,10 @@ statements! {
     LATEST_OF = "SELECT unit_id, seq FROM latest WHERE receiver_num = (SELECT num FROM receiver WHERE id = $1) \
         AND seq < $2 ORDER BY seq DESC LIMIT $3";
     MESSAGES = "SELECT m.seq, m.kind, m.event_seq, r.id, g.id, m.group_state, m.transition, m.log_only, \
-        m.wire_version, m.created_at FROM message m LEFT JOIN receiver r ON r.num = m.receiver_num \
-        LEFT JOIN receiver_group g ON g.num = m.group_num WHERE m.seq > $1 ORDER BY m.seq LIMIT $2";
+        m.wire_version, m.created_at, e.payload_size, s.receiver_num, octet_length(s.schema) FROM message m \
+        LEFT JOIN receiver r ON r.num = m.receiver_num LEFT JOIN receiver_group g ON g.num = m.group_num \
+        LEFT JOIN event e ON e.seq = m.event_seq \
+        LEFT JOIN receiver_schema s ON s.receiver_num = coalesce(m.receiver_num, e.receiver_num) WHERE m.seq > $1 ORDER BY m.seq LIMIT $2";
     AUDIT = "SELECT a.seq, a.at, w.principal, w.kind, w.surface, w.client, a.action, a.target, a.outcome, a.detail \
         FROM audit a JOIN recorder w ON w.id = a.recorder_id WHERE a.seq < $1 ORDER BY a.seq DESC LIMIT $2";
     COMPATIBILITY = "SELECT coalesce(max(version), 0), coalesce(max(readable_from), 0) FROM schema_version";

@@ -2,16 +2,16 @@
 
 use std::time::{Duration, Instant};
 
-use sqlx::SqliteConnection;
+use sqlx::{Connection, SqliteConnection};
 
 use super::errors::{Doing, classify, is_busy};
 use super::open::{self, SqliteOptions};
-use super::{apply, load, migrate, statements};
+use super::{apply, load, rows, statements};
 use crate::domain::command::Command;
 use crate::domain::decide::{Needs, decide};
 use crate::domain::time::Timestamp;
 use crate::limits;
-use crate::store::{Cutoffs, Decided, Result};
+use crate::store::{Cutoffs, Decided, Pruned, Result};
 
 /// Recorders that are remembered; beyond that they are looked up.
 const KNOWN_RECORDERS: usize = 10_000;
@@ -23,8 +23,17 @@ pub(super) struct Writing {
     /// Taken while a transaction runs and put back when that went well. After a failure the next
     /// one gets a new connection: SQLite ends some transactions by itself, of which the driver does
     /// not know, and a file that was read-only stays so for a connection.
-    connection: Option<SqliteConnection>,
+    connection: Option<Line>,
     recorders: apply::Recorders,
+}
+
+/// An open connection that is ready to write.
+#[derive(Debug)]
+struct Line {
+    connection: SqliteConnection,
+    /// With a rollback journal a commit waits for readers; with a write-ahead log nothing but the
+    /// beginning of a transaction ever waits.
+    commits_wait: bool,
 }
 
 /// What a transaction led to.
@@ -36,12 +45,12 @@ pub(super) struct Written {
 }
 
 impl Writing {
-    pub(super) fn new(options: SqliteOptions, connection: SqliteConnection) -> Self {
-        Self {
+    pub(super) async fn new(options: SqliteOptions, connection: SqliteConnection) -> Result<Self> {
+        Ok(Self {
             options,
-            connection: Some(connection),
+            connection: Some(Line::new(connection).await?),
             recorders: apply::Recorders::new(),
-        }
+        })
     }
 
     /// Makes a connection if there is none; tells whether it did.
@@ -49,19 +58,20 @@ impl Writing {
         if self.connection.is_some() {
             return Ok(false);
         }
-        self.connection = Some(open::connect(&self.options, false).await?);
+        self.connection = Some(Line::new(open::connect(&self.options, false).await?).await?);
         Ok(true)
     }
 
     /// Decides and writes `commands` in one transaction.
     pub(super) async fn write(&mut self, commands: &[Command], now: Timestamp) -> Result<Written> {
-        let mut connection = self.take().await?;
+        let mut line = self.take().await?;
+        line.begin().await?;
         let mut recorders = std::mem::take(&mut self.recorders);
-        let (decided, wrote) = steps(&mut connection, &mut recorders, commands, now).await?;
+        let (decided, wrote) = steps(&mut line.connection, &mut recorders, commands, now).await?;
         let end = if wrote { "COMMIT" } else { "ROLLBACK" };
-        let ended = sqlx::query(end).execute(&mut connection).await;
+        let ended = sqlx::query(end).execute(&mut line.connection).await;
         if ended.is_ok() {
-            self.connection = Some(connection);
+            self.connection = Some(line);
             if wrote && recorders.len() <= KNOWN_RECORDERS {
                 self.recorders = recorders;
             }
@@ -72,52 +82,93 @@ impl Writing {
         Ok(Written { decided, committed })
     }
 
-    /// Deletes up to `limit` rows of each kind that are older than `cutoffs`.
-    pub(super) async fn prune(&mut self, cutoffs: &Cutoffs, limit: usize) -> Result<u64> {
-        let mut connection = self.take().await?;
-        begin(&mut connection).await?;
-        let mut pruned = 0;
+    /// Deletes what is older than `cutoffs`, looking at up to `limit` rows of each kind.
+    pub(super) async fn prune(&mut self, cutoffs: &Cutoffs, limit: usize) -> Result<Pruned> {
+        let mut line = self.take().await?;
+        line.begin().await?;
+        let connection = &mut line.connection;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let mut pruned = prune_messages(connection, cutoffs.messages, limit).await?;
         for (statement, before) in [
-            (statements::PRUNE_MESSAGES, cutoffs.messages),
             (statements::PRUNE_AUDIT, cutoffs.audit),
             (statements::PRUNE_IDEMPOTENCY, cutoffs.idempotency),
         ] {
-            let query = sqlx::query(statement)
-                .bind(before.as_micros())
-                .bind(i64::try_from(limit).unwrap_or(i64::MAX));
-            let done = query.execute(&mut connection).await.doing("prune")?;
-            pruned += done.rows_affected();
+            let query = sqlx::query(statement).bind(before.as_micros()).bind(limit);
+            let done = query.execute(&mut *connection).await.doing("prune")?;
+            pruned.rows += done.rows_affected();
+            pruned.more |= done.rows_affected() > 0;
         }
-        let ended = sqlx::query("COMMIT").execute(&mut connection).await;
+        let ended = sqlx::query("COMMIT").execute(connection).await;
         ended.doing("commit a pruning")?;
-        self.connection = Some(connection);
+        self.connection = Some(line);
         Ok(pruned)
     }
 
-    /// A last checkpoint leaves a small log; the connection ends with the process.
-    pub(super) async fn checkpoint(&mut self) {
-        let Some(connection) = &mut self.connection else {
+    /// A last checkpoint leaves a small log, then the connection is closed.
+    pub(super) async fn close(&mut self) {
+        let Some(Line { mut connection, .. }) = self.connection.take() else {
             return;
         };
         let checkpoint = sqlx::query("PRAGMA wal_checkpoint(PASSIVE)");
-        if let Err(error) = checkpoint.execute(connection).await {
+        if let Err(error) = checkpoint.execute(&mut connection).await {
             tracing::debug!(%error, "no checkpoint at the end");
+        }
+        if let Err(error) = connection.close().await {
+            tracing::debug!(%error, "the database was not closed cleanly");
         }
     }
 
     /// Lets the file have no more pages than it has, for this connection.
     #[cfg(test)]
     pub(super) async fn limit_pages(&mut self) {
-        let connection = self.connection.as_mut().unwrap();
+        let connection = &mut self.connection.as_mut().unwrap().connection;
         let limit = sqlx::query("PRAGMA max_page_count = 1");
         limit.execute(connection).await.unwrap();
     }
 
-    async fn take(&mut self) -> Result<SqliteConnection> {
+    async fn take(&mut self) -> Result<Line> {
         match self.connection.take() {
-            Some(connection) => Ok(connection),
-            None => open::connect(&self.options, false).await,
+            Some(line) => Ok(line),
+            None => Line::new(open::connect(&self.options, false).await?).await,
         }
+    }
+}
+
+impl Line {
+    async fn new(mut connection: SqliteConnection) -> Result<Self> {
+        let row = sqlx::query("PRAGMA journal_mode")
+            .fetch_one(&mut connection)
+            .await;
+        let mode: String = rows::get(&row.doing("read the journal mode")?, 0)?;
+        let commits_wait = !mode.eq_ignore_ascii_case("wal");
+        // Looks for the lock more often than SQLite would; see the limit.
+        open::set_busy_timeout(&mut connection, 0).await?;
+        Ok(Self {
+            connection,
+            commits_wait,
+        })
+    }
+
+    /// Begins a transaction with the write lock.
+    async fn begin(&mut self) -> Result<()> {
+        if self.commits_wait {
+            open::set_busy_timeout(&mut self.connection, 0).await?;
+        }
+        let asked = Instant::now();
+        let most = Duration::from_millis(limits::SQLITE_BUSY_MILLIS);
+        while let Err(error) = sqlx::query("BEGIN IMMEDIATE")
+            .execute(&mut self.connection)
+            .await
+        {
+            if !is_busy(&error) || asked.elapsed() > most {
+                return Err(classify("begin a write", error));
+            }
+            tokio::time::sleep(Duration::from_millis(limits::SQLITE_LOCK_POLL_MILLIS)).await;
+        }
+        if self.commits_wait {
+            open::set_busy_timeout(&mut self.connection, limits::SQLITE_BUSY_MILLIS).await?;
+        }
+        Ok(())
     }
 }
 
@@ -129,7 +180,6 @@ async fn steps(
     commands: &[Command],
     now: Timestamp,
 ) -> Result<(Vec<Decided>, bool)> {
-    begin(connection).await?;
     let begun = Instant::now();
     let mut decided = Vec::with_capacity(commands.len());
     let mut wrote = false;
@@ -146,23 +196,44 @@ async fn steps(
     Ok((decided, wrote))
 }
 
-/// Begins a transaction with the write lock.
-async fn begin(connection: &mut SqliteConnection) -> Result<()> {
-    // Looks for the lock more often than SQLite would; see the limit.
-    open::set_busy_timeout(connection, 0).await?;
-    let asked = Instant::now();
-    while let Err(error) = sqlx::query("BEGIN IMMEDIATE")
+/// Deletes messages that were never to be published, and keeps account of how far it came: those
+/// that are to be published stay, and may not make each round look at them again.
+async fn prune_messages(
+    connection: &mut SqliteConnection,
+    before: Timestamp,
+    limit: i64,
+) -> Result<Pruned> {
+    const DOING: &str = "prune messages";
+    let done_to: i64 = rows::get(&load::registry(connection).await?, 10)?;
+    let row = sqlx::query(statements::OLDEST_MESSAGE)
+        .fetch_one(&mut *connection)
+        .await;
+    let oldest: Option<i64> = rows::get(&row.doing(DOING)?, 0)?;
+    let Some(oldest) = oldest else {
+        return Ok(Pruned::default());
+    };
+    let from = done_to.max(oldest - 1);
+    let row = sqlx::query(statements::OLD_MESSAGES)
+        .bind(from)
+        .bind(from.saturating_add(limit))
+        .bind(before.as_micros())
+        .fetch_one(&mut *connection)
+        .await;
+    let to: Option<i64> = rows::get(&row.doing(DOING)?, 0)?;
+    let Some(to) = to else {
+        return Ok(Pruned::default());
+    };
+    let pruned = sqlx::query(statements::PRUNE_MESSAGES)
+        .bind(from)
+        .bind(to)
         .execute(&mut *connection)
-        .await
-    {
-        if !is_busy(&error) || asked.elapsed() > Duration::from_millis(limits::SQLITE_BUSY_MILLIS) {
-            return Err(classify("begin a write", error));
-        }
-        tokio::time::sleep(Duration::from_millis(limits::SQLITE_LOCK_POLL_MILLIS)).await;
-    }
-    // With a rollback journal a commit waits for readers.
-    open::set_busy_timeout(connection, limits::SQLITE_BUSY_MILLIS).await?;
-    // Another process may have migrated the file in the meantime.
-    let (version, readable_from) = migrate::version(connection).await?;
-    migrate::check_readable(version, readable_from)
+        .await;
+    let rows = pruned.doing(DOING)?.rows_affected();
+    let counted = sqlx::query(statements::COUNT_PRUNED)
+        .bind(to)
+        .bind(i64::try_from(rows).unwrap_or(i64::MAX))
+        .execute(&mut *connection)
+        .await;
+    counted.doing(DOING)?;
+    Ok(Pruned { rows, more: true })
 }

@@ -44,6 +44,30 @@ pub(crate) fn done_without_root(test: &str) -> bool {
     true
 }
 
+/// Runs the test of this name in a process that may mount file systems, if this one may not: as the
+/// root of a user namespace. Tells whether that was done: then nothing is left to do here.
+pub(crate) fn done_with_mounts(test: &str) -> bool {
+    if is_root() {
+        return false;
+    }
+    let inside = |arguments: &[&str]| {
+        let mut command = Command::new("unshare");
+        command.args(["--map-root-user", "--mount"]).args(arguments);
+        command
+    };
+    if !inside(&["true"])
+        .output()
+        .is_ok_and(|out| out.status.success())
+    {
+        println!("left out: {test} mounts a file system, and this user may not");
+        return true;
+    }
+    let binary = std::env::current_exe().unwrap();
+    let output = inside(&[]).arg(binary).arg(test).args(ALONE).output();
+    assert_passed(test, &output.unwrap());
+    true
+}
+
 /// Runs the test of this name in a process whose files cannot grow over `kib` KiB: a write that
 /// would make one longer fails, as with a quota. Tells whether that was done: in that process
 /// itself it was not.

@@ -3,10 +3,12 @@
 mod bad_input;
 mod bad_schemas;
 mod client;
+mod confirming;
 mod hostile;
 mod kill;
 mod protocol;
 mod searching;
+mod secrets;
 mod snapshots;
 mod storage;
 mod workshop;

@@ -31,7 +31,12 @@ struct Fixed {
 #[async_trait]
 impl Opener for Fixed {
     async fn open(&self) -> Result<Arc<dyn Store>, StoreError> {
-        SqliteStore::open_shared(&SqliteOptions::new(&self.path), self.ids.as_ref()).await
+        // Whether a folder lasts depends on the machine; of this one it is known.
+        let options = SqliteOptions {
+            throw_away: true,
+            ..SqliteOptions::new(&self.path)
+        };
+        SqliteStore::open_shared(&options, self.ids.as_ref()).await
     }
 
     fn location(&self) -> String {
@@ -61,6 +66,7 @@ impl Conversation {
             ids,
             documents: Documents::built_in(),
             announce: false,
+            refuse_secrets: false,
         });
         let options = McpOptions {
             principal_name: "ada".to_owned(),

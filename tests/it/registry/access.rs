@@ -123,7 +123,7 @@ async fn everything(bench: &Bench, who: &Principal) -> Vec<(&'static str, &'stat
         ),
         ("read", outcome(registry.recent_units(who, 1, None).await)),
         ("read", outcome(registry.overview(who).await)),
-        ("read", outcome(registry.messages(who, 0, 1).await)),
+        ("read", outcome(registry.messages(who, None, 1).await)),
         ("admin", outcome(registry.audit(who, None, 1).await)),
     ]
 }

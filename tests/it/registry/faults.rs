@@ -336,7 +336,8 @@ async fn a_file_from_a_newer_version_is_refused_only_if_this_one_cannot_keep_it(
     assert!(why.contains("newer epr-mcp"), "{why}");
     assert_whole(&path).await;
 
-    sqlx::raw_sql("DELETE FROM schema_version WHERE version > 1")
+    sqlx::query("DELETE FROM schema_version WHERE version > $1")
+        .bind(own)
         .execute(&mut raw)
         .await
         .unwrap();

@@ -3,6 +3,8 @@
 mod access;
 mod faults;
 mod gates;
+mod log;
 mod naming;
+mod repeats;
 mod search;
 mod search_property;

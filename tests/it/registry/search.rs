@@ -6,7 +6,7 @@ use epr_mcp::domain::id::EventId;
 use epr_mcp::domain::search::{EventFilter, Order, PointerEquals, TextMatch, Total};
 use epr_mcp::domain::time::SteppingClock;
 use epr_mcp::limits;
-use epr_mcp::registry::{EventSearch, GroupBy, SearchRequest, WriteOptions};
+use epr_mcp::registry::{EventSearch, GroupBy, SearchRequest, Selected, WriteOptions};
 use serde_json::json;
 
 use crate::harness::{Bench, SECOND, START, ada, code, event_input, ids, record_event, unit};
@@ -207,12 +207,12 @@ async fn selected_places_of_payloads_come_with_the_rows() {
     assert_eq!(
         page.hits[0].selected,
         [
-            Some(json!({"c": null})),
-            Some(json!(null)),
-            Some(json!("z")),
-            None,
-            Some(whole),
-            Some(json!(12_345_678_901_234_567_890_u64)),
+            Selected::Value(json!({"c": null})),
+            Selected::Value(json!(null)),
+            Selected::Value(json!("z")),
+            Selected::Missing,
+            Selected::Value(whole),
+            Selected::Value(json!(12_345_678_901_234_567_890_u64)),
         ]
     );
 }

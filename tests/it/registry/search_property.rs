@@ -5,7 +5,7 @@ use epr_mcp::domain::id::{EventId, GroupId, ReceiverId};
 use epr_mcp::domain::receiver::Receiver;
 use epr_mcp::domain::search::{EventFilter, Order, PointerEquals, TextMatch};
 use epr_mcp::domain::unit::Unit;
-use epr_mcp::registry::{EventHit, GroupBy, SearchRequest, WriteOptions};
+use epr_mcp::registry::{EventHit, GroupBy, SearchRequest, Selected, WriteOptions};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -92,6 +92,7 @@ struct Wish {
     texts: [Vec<TextMatch>; 5],
     receivers: Vec<Index>,
     types: Vec<TextMatch>,
+    event_types: Vec<TextMatch>,
     group: Option<Index>,
     success: Option<bool>,
     window: (Option<i64>, Option<i64>),
@@ -144,6 +145,7 @@ fn wish() -> impl Strategy<Value = Wish> {
         (
             receivers,
             texts(&["type.build", "type.", "type.scan", "none"], 0.15),
+            texts(&["type.build", "type.test", "none"], 0.1),
         ),
         maybe(0.15, any::<Index>().boxed()),
         prop::option::weighted(0.3, any::<bool>()),
@@ -151,12 +153,21 @@ fn wish() -> impl Strategy<Value = Wish> {
         pointers(),
     )
         .prop_map(
-            |((ids, unit), texts, (receivers, types), group, success, window, payload)| Wish {
+            |(
+                (ids, unit),
+                texts,
+                (receivers, types, event_types),
+                group,
+                success,
+                window,
+                payload,
+            )| Wish {
                 ids: ids.unwrap_or_default(),
                 unit,
                 texts: [texts.0, texts.1, texts.2, texts.3, texts.4],
                 receivers: receivers.unwrap_or_default(),
                 types,
+                event_types,
                 group,
                 success,
                 window,
@@ -184,6 +195,7 @@ impl World {
                 .map(|index| *index.get(&self.receivers))
                 .collect(),
             types: wish.types.clone(),
+            event_types: wish.event_types.clone(),
             group: wish.group.as_ref().map(|index| index.get(&self.groups).0),
             success: wish.success,
             from: wish.window.0.map(instant),
@@ -224,6 +236,7 @@ impl World {
             && any(&filter.package, &unit.package)
             && (filter.receiver_ids.is_empty() || filter.receiver_ids.contains(&event.receiver_id))
             && any(&filter.types, &known.receiver.kind)
+            && any(&filter.event_types, &known.receiver.kind)
             && filter
                 .group
                 .is_none_or(|id| members(id).contains(&event.receiver_id))
@@ -317,10 +330,11 @@ fn every_search_finds_what_a_look_at_every_event_finds() {
             for (hit, known) in hits.iter().zip(&expected) {
                 prop_assert_eq!(hit.receiver.id, known.receiver.id);
                 prop_assert_eq!(&hit.event.unit, &known.event.unit);
-                let values: Vec<Option<Value>> = select
-                    .iter()
-                    .map(|at| known.payload.pointer(at).cloned())
-                    .collect();
+                let value = |at: &String| {
+                    let found = known.payload.pointer(at).cloned();
+                    found.map_or(Selected::Missing, Selected::Value)
+                };
+                let values: Vec<Selected> = select.iter().map(value).collect();
                 prop_assert_eq!(&hit.selected, &values);
             }
 

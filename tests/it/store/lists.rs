@@ -5,7 +5,7 @@ use epr_mcp::domain::group::Group;
 use epr_mcp::domain::id::{GroupId, ReceiverId};
 use epr_mcp::domain::receiver::{Receiver, fingerprint};
 use epr_mcp::domain::search::{DefinitionFilter, Page, TextMatch};
-use epr_mcp::store::Counters;
+use epr_mcp::store::{Counters, ReceiverText};
 
 use super::scene::{Scene, after_start};
 use crate::harness::{SECOND, command, create_group, create_receiver, unit};
@@ -316,6 +316,7 @@ pub(crate) async fn counters_count_everything(scene: Scene) {
             units: 2,
             // Three definitions, five events, two completions.
             messages: 10,
+            messages_pruned_to: 0,
             last_event_seq: 5,
             first_event_at: Some(after_start(3 * SECOND)),
             last_event_at: Some(after_start(7 * SECOND)),
@@ -326,4 +327,29 @@ pub(crate) async fn counters_count_everything(scene: Scene) {
         counters
     );
     assert_eq!(scene.store.check().await.unwrap(), Vec::<String>::new());
+}
+
+pub(crate) async fn receivers_are_found_by_the_beginning_of_their_texts(scene: Scene) {
+    let mut ids = Vec::new();
+    for name in ["b", "a", "ab", "b*", "ä"] {
+        ids.push(scene.receiver(name).await);
+    }
+    let found = |by, value: TextMatch, limit| {
+        let (store, ids) = (scene.store.clone(), ids.clone());
+        async move {
+            let found = store.receiver_ids(by, &value, limit).await.unwrap();
+            let place = |id| ids.iter().position(|known| *known == id).unwrap();
+            found.into_iter().map(place).collect::<Vec<_>>()
+        }
+    };
+    let exact = |text: &str| TextMatch::Exact(text.to_owned());
+    let prefix = |text: &str| TextMatch::Prefix(text.to_owned());
+    let (name, kind) = (ReceiverText::Name, ReceiverText::Type);
+    assert_eq!(found(name, exact("a"), 9).await, [1]);
+    assert_eq!(found(name, prefix("a"), 9).await, [1, 2]);
+    assert_eq!(found(name, prefix(""), 9).await, [1, 2, 0, 3, 4]);
+    assert_eq!(found(name, prefix(""), 2).await, [1, 2]);
+    assert_eq!(found(kind, prefix("type.b"), 9).await, [0, 3]);
+    assert_eq!(found(kind, exact("type.b*"), 9).await, [3]);
+    assert_eq!(found(kind, exact("b"), 9).await, [0; 0]);
 }

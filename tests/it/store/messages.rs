@@ -63,7 +63,7 @@ pub(crate) async fn every_kind_of_message_comes_back_with_its_records(scene: Sce
                 ..
             } => {
                 assert_eq!((event.id, event.seq), (id, 1));
-                assert!(*text == payload, "the payload came back changed");
+                assert!(**text == payload, "the payload came back changed");
                 assert_eq!(
                     (defined.receiver.id, defined.schema.get()),
                     (receiver, "{}")
@@ -149,4 +149,27 @@ pub(crate) async fn messages_of_the_log_alone_say_so(scene: Scene) {
         .map(|m| m.log_only)
         .collect();
     assert_eq!(flags, [false, true, false]);
+}
+
+pub(crate) async fn a_page_of_messages_is_bounded_by_its_bytes(scene: Scene) {
+    let receiver = scene.receiver("r").await;
+    scene.group("g", &[receiver]).await;
+    let payload = format!("\"{}\"", "x".repeat(5 * 1024 * 1024));
+    for n in 0..3 {
+        let id = scene.event_id();
+        let event = record_payload(id, receiver, &unit(&format!("u{n}")), true, &payload);
+        scene.submit(event).await.unwrap();
+    }
+    let page = |after| {
+        let store = scene.store.clone();
+        async move {
+            let page = store.messages(after, 100).await.unwrap();
+            page.iter().map(|message| message.seq).collect::<Vec<_>>()
+        }
+    };
+    // An event and the gate that it opens carry the same payload.
+    assert_eq!(page(0).await, [1, 2, 3, 4]);
+    assert_eq!(page(4).await, [5, 6]);
+    assert_eq!(page(5).await, [6]);
+    assert_eq!(page(6).await, [7, 8]);
 }

@@ -34,6 +34,7 @@ macro_rules! store_suite {
                 lists:
                     receivers_and_groups_come_back_as_they_were_written,
                     definitions_are_found_by_every_filter,
+                    receivers_are_found_by_the_beginning_of_their_texts,
                     groups_of_receivers_come_by_id_and_bounded,
                     audit_rows_come_newest_first,
                     counters_count_everything;
@@ -41,7 +42,8 @@ macro_rules! store_suite {
                     every_kind_of_message_comes_back_with_its_records,
                     a_message_keeps_the_group_as_it_was_then,
                     messages_are_read_on_from_any_position,
-                    messages_of_the_log_alone_say_so;
+                    messages_of_the_log_alone_say_so,
+                    a_page_of_messages_is_bounded_by_its_bytes;
                 payloads:
                     payloads_come_back_byte_for_byte_whatever_their_size,
                     a_payload_of_32_mib_comes_back,

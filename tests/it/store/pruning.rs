@@ -2,7 +2,7 @@
 
 use epr_mcp::domain::command::{Command, Outcome};
 use epr_mcp::domain::id::ReceiverId;
-use epr_mcp::store::Cutoffs;
+use epr_mcp::store::{Cutoffs, Pruned};
 
 use super::scene::{Scene, after_start, recorded};
 use crate::harness::{SECOND, all_messages, create_receiver, record_event, unit};
@@ -44,17 +44,17 @@ pub(crate) async fn old_rows_are_deleted_step_by_step_and_positions_go_on(scene:
     let receiver = filled(&scene).await;
     assert_eq!(
         scene.store.prune(&before(0), 100).await.unwrap(),
-        0,
+        Pruned::default(),
         "nothing is that old"
     );
     // The definition's message and audit row, then messages and keys of events.
     let mut steps = Vec::new();
     loop {
         let step = scene.store.prune(&before(6), 2).await.unwrap();
-        if step == 0 {
+        if !step.more {
             break;
         }
-        steps.push(step);
+        steps.push(step.rows);
     }
     assert!(
         steps.iter().all(|step| *step <= 6),
@@ -65,6 +65,8 @@ pub(crate) async fn old_rows_are_deleted_step_by_step_and_positions_go_on(scene:
     let seqs: Vec<i64> = left.iter().map(|message| message.seq).collect();
     assert_eq!(seqs, [7, 8, 9, 10], "those of second 6 and later");
     assert!(scene.store.audit(None, 10).await.unwrap().is_empty());
+    let counters = scene.store.counters().await.unwrap();
+    assert_eq!((counters.messages, counters.messages_pruned_to), (4, 6));
 
     // Whatever is deleted, the log goes on where it was, and events are never deleted.
     scene.store.prune(&before(1_000), 100).await.unwrap();
@@ -87,6 +89,23 @@ pub(crate) async fn messages_that_are_to_be_published_are_kept(scene: Scene) {
         left.iter().map(|m| (m.seq, m.log_only)).collect::<Vec<_>>(),
         [(11, false)]
     );
+    // They keep no later row from being deleted, however many they are.
+    for _ in 0..5 {
+        scene.event(receiver, &unit("u"), true).await;
+    }
+    let quiet = record_event(scene.event_id(), receiver, &unit("u"), true);
+    scene
+        .submit(Command {
+            log_only: true,
+            ..quiet
+        })
+        .await
+        .unwrap();
+    while scene.store.prune(&before(1_000), 2).await.unwrap().more {}
+    let left = all_messages(scene.store.as_ref()).await;
+    let seqs: Vec<i64> = left.iter().map(|message| message.seq).collect();
+    assert_eq!(seqs, [11, 12, 13, 14, 15, 16]);
+    assert_eq!(scene.store.counters().await.unwrap().messages, 6);
 }
 
 pub(crate) async fn a_key_that_is_old_enough_can_be_used_again(scene: Scene) {

@@ -114,11 +114,7 @@ pub(crate) async fn write_all(
 /// The event that was recorded.
 pub(crate) fn recorded(decided: &Decided) -> Event {
     match decided {
-        Ok(Outcome::Event {
-            event,
-            created: true,
-            ..
-        }) => event.as_ref().clone(),
+        Ok(Outcome::Event { event, .. }) => event.as_ref().clone(),
         other => panic!("no new event: {other:?}"),
     }
 }

@@ -267,3 +267,53 @@ fn messages_name_what_they_are_about() {
         [(Some(1), None, None), (Some(1), None, Some(group_id(1)))]
     );
 }
+
+#[test]
+fn a_held_write_turns_no_gate_and_leaves_no_trace() {
+    let mut world = one_gate();
+    let held = |action: Action| Command {
+        hold_turns: true,
+        ..command(action)
+    };
+    // What turns nothing needs no confirmation.
+    world.submit(held(event(1, 1, "u", true))).unwrap();
+    let before = format!("{:?}", world.state);
+    for (action, what) in [
+        (event(2, 2, "u", true), "open"),
+        (enable(1, false), "put out of force"),
+    ] {
+        let (plan, mut results) = world.batch(&[held(action)]);
+        let Err(Refusal::Unconfirmed { turns, more, .. }) = results.remove(0) else {
+            panic!("not refused")
+        };
+        assert_eq!((turns[0].what, turns.len(), more), (what, 1, false));
+        assert!(plan.is_empty());
+        assert_eq!(format!("{:?}", world.state), before, "no trace");
+    }
+    world.run(event(2, 2, "u", true)).unwrap();
+    let closing = world.submit(held(event(3, 1, "u", false)));
+    assert!(
+        matches!(&closing, Err(Refusal::Unconfirmed { turns, .. }) if turns[0].what == "close"),
+        "{closing:?}"
+    );
+    // A repeated success leaves the gate as it is.
+    world.submit(held(event(4, 1, "u", true))).unwrap();
+    // Enabling what is enabled changes nothing.
+    world.submit(held(enable(1, true))).unwrap();
+}
+
+#[test]
+fn a_held_event_of_a_new_unit_makes_no_unit() {
+    let mut world = World::with([receiver(1), group(1, &[1])]);
+    let held = Command {
+        hold_turns: true,
+        ..command(event(1, 1, "new", true))
+    };
+    assert!(matches!(
+        world.submit(held),
+        Err(Refusal::Unconfirmed { .. })
+    ));
+    assert!(world.state.units.is_empty() && world.state.names.is_empty());
+    let opened = world.run(event(2, 1, "new", true)).unwrap();
+    assert_eq!(recorded(&opened).seq, 1);
+}

@@ -8,6 +8,7 @@ use crate::domain::id::{EventId, GroupId};
 use crate::domain::principal::{PrincipalKind, Recorder};
 use crate::domain::receiver::Receiver;
 use crate::domain::time::Timestamp;
+use crate::limits;
 use crate::registry::WaitingUnit;
 
 fn receiver(n: u128, name: &str) -> Receiver {
@@ -118,7 +119,7 @@ fn a_closed_gate_says_what_it_waits_for_and_how_to_go_on() {
             ("signed", None),
         ],
     )]);
-    let text = unit_text(&view, |_| true);
+    let text = unit_text(&view, limits::ANSWER_BYTES, |_| true);
     let lines: Vec<_> = text.lines().collect();
     assert_eq!(
         lines[0],
@@ -137,7 +138,7 @@ fn a_closed_gate_says_what_it_waits_for_and_how_to_go_on() {
     assert!(lines[4].starts_with(" pass «build»"));
     assert!(lines[5].contains("create_event {\"unit\":\"epr://history/web/1.0/r%2F1/linux/docker\",\"event_receiver_id\":\"00000000000000000000000002\",\"success\":true"));
     assert_eq!(lines.len(), 6);
-    assert!(!unit_text(&view, |_| false).contains("create_event"));
+    assert!(!unit_text(&view, limits::ANSWER_BYTES, |_| false).contains("create_event"));
 }
 
 #[test]
@@ -147,9 +148,9 @@ fn text_and_json_tell_the_same() {
         gate(true, &[("scan", Some(false)), ("build", Some(true))]),
         gate(false, &[("build", Some(true))]),
     ]);
-    let text = unit_text(&view, |_| true);
+    let text = unit_text(&view, limits::ANSWER_BYTES, |_| true);
     assert!(text.starts_with("1 of 3 gates open for epr://history/web/"));
-    let json = unit_json(&view);
+    let json = unit_json(&view, limits::ANSWER_BYTES);
     for (i, verdict) in ["open", "closed", "disabled"].into_iter().enumerate() {
         assert_eq!(json["gates"][i]["verdict"], verdict);
         assert!(text.contains(&format!("GATE «release-ready»: {}", verdict.to_uppercase())));
@@ -160,9 +161,12 @@ fn text_and_json_tell_the_same() {
 #[test]
 fn no_gate_and_nothing_recorded_are_not_the_same() {
     let mut view = gates(Vec::new());
-    assert!(unit_text(&view, |_| true).starts_with("NO GATE covers epr://"));
+    assert!(unit_text(&view, limits::ANSWER_BYTES, |_| true).starts_with("NO GATE covers epr://"));
     view.known = false;
-    assert!(unit_text(&view, |_| true).starts_with("NOTHING is recorded for epr://"));
+    assert!(
+        unit_text(&view, limits::ANSWER_BYTES, |_| true)
+            .starts_with("NOTHING is recorded for epr://")
+    );
 }
 
 #[test]
@@ -174,9 +178,18 @@ fn large_gates_are_cut_and_what_is_cut_is_counted() {
         .iter()
         .map(|name| (name.as_str(), Some(true)))
         .collect();
-    let text = unit_text(&gates(vec![gate(true, &outcomes); 50]), |_| true);
+    let view = gates(vec![gate(true, &outcomes); 50]);
+    let text = unit_text(&view, limits::ANSWER_BYTES, |_| true);
     assert!(text.len() < limits::ANSWER_BYTES + 1_000, "{}", text.len());
     assert!(text.contains("more that pass") && text.contains("gates more; name one with `group`."));
+    let outcomes: Vec<_> = names.iter().map(|name| (name.as_str(), None)).collect();
+    let view = gates(vec![gate(true, &outcomes)]);
+    let text = unit_text(&view, limits::ANSWER_BYTES, |_| true);
+    assert!(text.len() < limits::ANSWER_BYTES, "{}", text.len());
+    assert!(text.contains("more that fail or are missing; repeat with detail: full"));
+    assert!(text.contains("It opens when a success is recorded"));
+    let full = unit_text(&view, limits::FULL_ANSWER_BYTES, |_| true);
+    assert!(!full.contains("more that fail"), "{}", full.len());
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::domain::id::{GroupId, ReceiverId};
 use crate::domain::receiver::Receiver;
 use crate::domain::search::{DefinitionFilter, Page, Position, TextMatch, any_fits};
 use crate::limits;
-use crate::store::Result;
+use crate::store::{ReceiverText, Result};
 
 pub(in crate::store::sqlite) async fn receivers(
     connection: &mut SqliteConnection,
@@ -26,6 +26,32 @@ pub(in crate::store::sqlite) async fn receivers(
         .doing("read receivers")?
         .iter()
         .map(|row| Ok(rows::receiver(row)?.1))
+        .collect()
+}
+
+pub(in crate::store::sqlite) async fn receiver_ids(
+    connection: &mut SqliteConnection,
+    by: ReceiverText,
+    value: &TextMatch,
+    limit: usize,
+) -> Result<Vec<ReceiverId>> {
+    let (from, to) = value.range();
+    let statement = match (by, &to) {
+        (ReceiverText::Name, None) => statements::RECEIVERS_OF_NAMES_FROM,
+        (ReceiverText::Name, Some(_)) => statements::RECEIVERS_OF_NAMES,
+        (ReceiverText::Type, None) => statements::RECEIVERS_OF_TYPES_FROM,
+        (ReceiverText::Type, Some(_)) => statements::RECEIVERS_OF_TYPES,
+    };
+    let query = sqlx::query(statement).bind(from).bind(bound(limit));
+    let query = match to {
+        Some(to) => query.bind(to),
+        None => query,
+    };
+    let found = query.fetch_all(connection).await;
+    found
+        .doing("find receivers")?
+        .iter()
+        .map(|row| rows::receiver_id(row, 0))
         .collect()
 }
 

@@ -1,6 +1,7 @@
 //! The log of messages, each with the records that it is about.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
@@ -12,6 +13,7 @@ use crate::domain::group::{Group, GroupState};
 use crate::domain::id::{GroupId, ReceiverId};
 use crate::domain::message::{MessageKind, MessageRecord, MessageSubject};
 use crate::domain::receiver::DefinedReceiver;
+use crate::limits;
 use crate::store::{Result, StoreError};
 
 struct Row {
@@ -26,8 +28,8 @@ struct Row {
 /// What the messages of one page are about.
 #[derive(Default)]
 struct Subjects {
-    events: HashMap<i64, (Event, String)>,
-    receivers: HashMap<ReceiverId, DefinedReceiver>,
+    events: HashMap<i64, (Event, Arc<str>)>,
+    receivers: HashMap<ReceiverId, Arc<DefinedReceiver>>,
     groups: HashMap<GroupId, Group>,
 }
 
@@ -46,9 +48,30 @@ pub(in crate::store::sqlite) async fn page(
         .into_iter()
         .map(read)
         .collect();
-    let found = found?;
+    let mut found = found?;
+    found.truncate(fitting(&found)?);
     let subjects = subjects(connection, &found).await?;
     found.iter().map(|row| record(row, &subjects)).collect()
+}
+
+/// How many of the messages, from the first on, keep to the size of a page; at least one. What
+/// several are about is read once.
+fn fitting(found: &[Row]) -> Result<usize> {
+    let (mut events, mut schemas) = (HashSet::new(), HashSet::new());
+    let mut bytes = 0;
+    for (n, row) in found.iter().enumerate() {
+        if row.event_seq.is_some_and(|seq| events.insert(seq)) {
+            bytes += rows::get::<Option<i64>>(&row.raw, 10)?.unwrap_or_default();
+        }
+        let receiver: Option<i64> = rows::get(&row.raw, 11)?;
+        if receiver.is_some_and(|num| schemas.insert(num)) {
+            bytes += rows::get::<Option<i64>>(&row.raw, 12)?.unwrap_or_default();
+        }
+        if n > 0 && bytes > limits::MESSAGE_PAGE_BYTES as i64 {
+            return Ok(n);
+        }
+    }
+    Ok(found.len())
 }
 
 fn read(raw: SqliteRow) -> Result<Row> {
@@ -89,7 +112,7 @@ async fn subjects(connection: &mut SqliteConnection, found: &[Row]) -> Result<Su
         .collect();
     for event in super::events(connection, &seqs).await? {
         let payload = payloads.remove(&event.seq).unwrap_or_default();
-        subjects.events.insert(event.seq, (event, payload));
+        subjects.events.insert(event.seq, (event, payload.into()));
     }
     let of_events = subjects.events.values().map(|(event, _)| event.receiver_id);
     let receivers: BTreeSet<ReceiverId> = found
@@ -104,9 +127,9 @@ async fn subjects(connection: &mut SqliteConnection, found: &[Row]) -> Result<Su
             .unwrap_or_else(|| "{}".to_owned());
         let schema = serde_json::value::RawValue::from_string(text)
             .map_err(|error| StoreError::inconsistent("receiver_schema", error))?;
-        subjects
-            .receivers
-            .insert(receiver.id, DefinedReceiver { receiver, schema });
+        let id = receiver.id;
+        let defined = Arc::new(DefinedReceiver { receiver, schema });
+        subjects.receivers.insert(id, defined);
     }
     let groups: BTreeSet<GroupId> = found
         .iter()
@@ -138,11 +161,7 @@ fn record(row: &Row, subjects: &Subjects) -> Result<MessageRecord> {
             .receivers
             .get(&event.receiver_id)
             .ok_or_else(missing)?;
-        Ok::<_, StoreError>((
-            Box::new(event.clone()),
-            payload.clone(),
-            Box::new(receiver.clone()),
-        ))
+        Ok::<_, StoreError>((Box::new(event.clone()), payload.clone(), receiver.clone()))
     };
     let group = || {
         let (id, state) = row.group.as_ref().ok_or_else(missing)?;
@@ -164,7 +183,7 @@ fn record(row: &Row, subjects: &Subjects) -> Result<MessageRecord> {
                 .receiver_id
                 .and_then(|id| subjects.receivers.get(&id))
                 .ok_or_else(missing)?;
-            MessageSubject::ReceiverCreated(Box::new(receiver.clone()))
+            MessageSubject::ReceiverCreated(receiver.clone())
         }
         MessageKind::GroupCreated => MessageSubject::GroupCreated(group()?),
         MessageKind::GroupModified => MessageSubject::GroupModified(group()?),
