@@ -44,6 +44,8 @@ pub const SCHEMA_BYTES: usize = 512 * 1024;
 pub const SCHEMA_COST: u64 = 10_000;
 /// Violations reported for one payload.
 pub const VIOLATIONS: usize = 20;
+/// Receivers, without their schemas, kept in memory.
+pub const KNOWN_RECEIVERS: usize = 2_048;
 /// Compiled schemas kept in memory.
 pub const SCHEMA_CACHE: usize = 128;
 /// Bytes of the texts of the compiled schemas kept in memory. Compiled, a schema takes up to sixty
@@ -111,8 +113,10 @@ pub const WAITING_SCAN: usize = 1_000;
 pub const GATE_ROWS_PER_UNIT: usize = 20;
 /// Receivers of one unit whose gates are told.
 pub const UNIT_RECEIVERS: usize = 1_000;
-/// Units looked at for each group in the overview.
-pub const OVERVIEW_WAITING_SCAN: usize = 100;
+/// Units that are held against the gates in the overview.
+pub const OVERVIEW_UNITS: usize = 100;
+/// Looks at the newest event of a receiver for a unit in the overview.
+pub const OVERVIEW_LOOKS: usize = 1_000;
 /// Characters in a cursor.
 pub const CURSOR_CHARS: usize = 1_024;
 
@@ -154,6 +158,8 @@ pub mod schema {
     /// Steps (looks at a value) of one check; a step takes up to 100 ns. An SBOM of 1,000,000 values
     /// against CycloneDX 1.6 takes about 8,000,000.
     pub const CHECK_STEPS: u64 = 100_000_000;
+    /// Steps of a check that is made without a thread of its own: under a millisecond.
+    pub const QUICK_STEPS: u64 = 5_000;
     /// Bytes of violations held while they are collected.
     pub const VIOLATION_BYTES: u64 = 32 * 1024 * 1024;
     /// Violations sorted to find the first [`crate::limits::VIOLATIONS`].

@@ -29,6 +29,8 @@ use super::world::{self, Random, principal};
 /// Receivers of the gate that every event here is part of.
 const STAGES: usize = 4;
 const PAYLOADS: usize = 256;
+const NAMES: usize = 200;
+const TEAMS: usize = 10;
 const ROUNDS: usize = 9;
 const ROUND: Duration = Duration::from_millis(1_500);
 
@@ -42,6 +44,7 @@ pub(crate) async fn run(databases: &Databases, report: &mut Report) -> anyhow::R
     let gate = Gate::define(&ours).await?;
     checkpoint(&ours).await?;
     fs::copy(&ours, &theirs)?;
+    without_triggers(&theirs).await?;
     let epr = Arc::new(Side::new(Way::registry(&ours), &gate));
     let plain = Arc::new(Side::new(Way::plain(&theirs, &gate).await?, &gate));
     for side in [&epr, &plain] {
@@ -145,6 +148,20 @@ impl Gate {
             .create_group(&principal, input, &options)
             .await?
             .group;
+        // The baseline looks no name up: each has to be there.
+        for name in 0..NAMES {
+            let input = EventInput {
+                unit: UnitInput::Exact(world::unit(name, TEAMS, 0)),
+                description: "The first of its name".to_owned(),
+                success: true,
+                receiver: receivers
+                    .first()
+                    .map(ToString::to_string)
+                    .unwrap_or_default(),
+                payload: PayloadInput::Text(world::payload(&mut Random::new(name as u64), true)),
+            };
+            registry.create_event(&principal, input, &options).await?;
+        }
         registry.close().await;
         Ok(Self { receivers, group })
     }
@@ -273,10 +290,9 @@ impl Caller {
     async fn write_one(&mut self) -> anyhow::Result<()> {
         let stage = self.events % STAGES;
         let delivery = self.events / STAGES;
-        // Names of the small database: its ten teams have two hundred.
         let unit = Unit {
             version: format!("9.{}.{delivery}", self.number),
-            ..world::unit((self.number * 37 + delivery) % 200, 10, 0)
+            ..world::unit((self.number * 37 + delivery) % NAMES, TEAMS, 0)
         };
         let payload = self
             .side
@@ -326,6 +342,20 @@ impl Caller {
         }
         Ok(())
     }
+}
+
+/// Takes from the baseline's file what would write some of its rows for it.
+async fn without_triggers(path: &Path) -> anyhow::Result<()> {
+    let mut connection = connect(path, SqliteSynchronous::Full).connect().await?;
+    let triggers = sqlx::query("SELECT name FROM sqlite_schema WHERE type = 'trigger'")
+        .fetch_all(&mut connection)
+        .await?;
+    for row in triggers {
+        let name: String = row.try_get(0)?;
+        let drop = sqlx::AssertSqlSafe(format!("DROP TRIGGER {name}"));
+        sqlx::query(drop).execute(&mut connection).await?;
+    }
+    Ok(())
 }
 
 /// What has to stand in both files after the same events. Ids and times differ.

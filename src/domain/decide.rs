@@ -9,7 +9,7 @@ mod state;
 use std::collections::BTreeSet;
 
 pub use plan::{AuditRow, GroupChange, IdempotencyRow, NewEvent, NewMessage, NewUnit, Plan};
-pub use state::{FirstUse, State};
+pub use state::{FirstUse, ReceiverHead, State};
 
 use super::command::{Action, AuditNote, Command, MessageNote, Outcome};
 use super::group::{Group, GroupDraft, GroupState};

@@ -103,7 +103,7 @@ impl Registry {
                     .flat_map(|gate| gate.state.members.iter().map(|(id, _)| *id))
                     .collect();
                 let ids: Vec<_> = waited.into_iter().collect();
-                let members = store.receivers(&ids).await?;
+                let members = self.receivers(store.as_ref(), &ids).await?;
                 Ok(EventWritten {
                     event: *event,
                     receiver,
@@ -147,11 +147,8 @@ impl Registry {
         let Some(event) = store.events(&seqs).await?.into_iter().next() else {
             return Ok(None);
         };
-        let receivers = store.receivers(&[event.receiver_id]).await?;
-        Ok(receivers
-            .into_iter()
-            .next()
-            .map(|receiver| (event, receiver)))
+        let receiver = self.receiver(store, event.receiver_id).await?;
+        Ok(receiver.map(|receiver| (event, receiver.as_ref().clone())))
     }
 
     /// What is worth knowing of a payload; a secret in it is refused where that is wanted.
@@ -185,12 +182,11 @@ impl Registry {
         let id: EventId = id.trim().parse()?;
         let store = self.store().await?;
         let event = event_by_id(store.as_ref(), id).await?;
-        let receiver = store
-            .receivers(&[event.receiver_id])
-            .await?
-            .into_iter()
-            .next()
-            .ok_or_else(|| super::Error::internal(format!("event {id} has no receiver")))?;
+        let receiver = self.receiver(store.as_ref(), event.receiver_id).await?;
+        let receiver = receiver
+            .ok_or_else(|| super::Error::internal(format!("event {id} has no receiver")))?
+            .as_ref()
+            .clone();
         let bytes = usize::try_from(event.payload_size).unwrap_or_default();
         let room = if bytes > limits::INLINE_PAYLOAD_BYTES {
             Some(

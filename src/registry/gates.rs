@@ -95,12 +95,9 @@ impl Registry {
             .flat_map(|g| g.event_receiver_ids.iter().copied())
             .collect();
         let ids: Vec<_> = ids.into_iter().collect();
-        let receivers: HashMap<ReceiverId, Arc<Receiver>> = store
-            .receivers(&ids)
-            .await?
-            .into_iter()
-            .map(|r| (r.id, Arc::new(r)))
-            .collect();
+        let receivers = self.receivers(store, &ids).await?;
+        let receivers: HashMap<ReceiverId, Arc<Receiver>> =
+            receivers.into_iter().map(|r| (r.id, r)).collect();
         let mut latest: HashMap<ReceiverId, Latest> = HashMap::new();
         if let Some(row) = row {
             latest.extend(

@@ -5,6 +5,7 @@ mod definitions;
 mod error;
 mod events;
 mod gates;
+mod known;
 mod looking;
 mod naming;
 mod opening;
@@ -66,6 +67,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdSource>,
     schemas: schemas::Schemas,
+    known: known::KnownReceivers,
     announce: bool,
     refuse_secrets: bool,
     /// Whether a caller was told that what it writes will not last.
@@ -81,6 +83,7 @@ impl Registry {
                 clock: parts.clock,
                 ids: parts.ids,
                 schemas: schemas::Schemas::new(parts.documents),
+                known: known::KnownReceivers::default(),
                 announce: parts.announce,
                 refuse_secrets: parts.refuse_secrets,
                 warned_of_storage: AtomicBool::new(false),

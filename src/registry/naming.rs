@@ -40,7 +40,8 @@ impl Registry {
         let what = what.trim();
         if looks_like_id(what) {
             let id: ReceiverId = what.parse()?;
-            let found = store.receivers(&[id]).await?.into_iter().next();
+            let found = self.receiver(store, id).await?;
+            let found = found.map(|receiver| receiver.as_ref().clone());
             return found.ok_or_else(|| super::not_found("receiver", what, Vec::new()));
         }
         let mut found = Vec::new();

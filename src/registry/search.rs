@@ -187,7 +187,15 @@ impl Registry {
 
     /// Takes the events of one stretch into the answer, until it is full or has read enough.
     async fn take_in(&self, search: &mut Search<'_>, events: Vec<Event>) -> Result<Stopped> {
-        search.learn_receivers(&events).await?;
+        let missing: BTreeSet<ReceiverId> = events
+            .iter()
+            .map(|event| event.receiver_id)
+            .filter(|id| !search.known.contains_key(id))
+            .collect();
+        let missing: Vec<_> = missing.into_iter().collect();
+        for receiver in self.receivers(search.store, &missing).await? {
+            search.known.insert(receiver.id, receiver);
+        }
         let mut events = events.as_slice();
         while !events.is_empty() {
             let portion = if search.sought.is_empty() {
@@ -341,21 +349,6 @@ impl Search<'_> {
             }),
         }
         self.found.hits.len() == self.limit || enough(self)
-    }
-
-    async fn learn_receivers(&mut self, events: &[Event]) -> Result<()> {
-        let missing: BTreeSet<ReceiverId> = events
-            .iter()
-            .map(|e| e.receiver_id)
-            .filter(|id| !self.known.contains_key(id))
-            .collect();
-        if !missing.is_empty() {
-            let ids: Vec<_> = missing.into_iter().collect();
-            for receiver in self.store.receivers(&ids).await? {
-                self.known.insert(receiver.id, Arc::new(receiver));
-            }
-        }
-        Ok(())
     }
 }
 

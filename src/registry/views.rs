@@ -172,7 +172,7 @@ pub struct EventWritten {
     /// What it did to each gate that its receiver belongs to.
     pub gates: Vec<GateEffect>,
     /// The receivers that those gates wait for, for their names.
-    pub members: Vec<Receiver>,
+    pub members: Vec<Arc<Receiver>>,
     /// What is worth knowing.
     pub warnings: Vec<Warning>,
     /// The messages that were written.

@@ -163,6 +163,13 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// Audit rows, newest first.
     async fn audit(&self, before: Position, limit: usize) -> Result<Vec<AuditEntry>>;
 
+    /// The types of the newest receivers, newest first, each with the number of its events.
+    async fn receiver_totals(&self, limit: usize) -> Result<Vec<(String, u64)>>;
+
+    /// The units (row ids) with the newest events of each of these receivers, up to so many of each,
+    /// in no particular order.
+    async fn recent_units(&self, receivers: &[ReceiverId], each: usize) -> Result<Vec<i64>>;
+
     /// Totals and running numbers.
     async fn counters(&self) -> Result<Counters>;
 

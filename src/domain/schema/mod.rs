@@ -45,6 +45,7 @@ pub use named::{Named, cdevents_names, named, names};
 
 use super::refusal::{Refusal, Violation};
 use super::text::quoted;
+use crate::limits::schema as bounds;
 use check::cut;
 use documents::{NO_BASE, Shelf, parse};
 use meter::{Bounded, Meter, Metered};
@@ -105,6 +106,23 @@ impl Compiled {
     /// Whether every payload is accepted, so that none needs to be parsed for a check.
     pub fn accepts_everything(&self) -> bool {
         matches!(self.engine, Engine::Anything)
+    }
+
+    /// Whether a payload matches, as far as a few steps tell; for where nothing may take long.
+    pub fn matches_at_once(&self, payload: &Value) -> bool {
+        let Engine::Schema {
+            validator,
+            nesting,
+            name_price,
+        } = &self.engine
+        else {
+            return true;
+        };
+        let matches = catch_unwind(AssertUnwindSafe(|| {
+            let meter = Meter::with_most(bounds::QUICK_STEPS, *nesting, *name_price);
+            validator.is_valid(Metered::new(payload, &meter)) && !meter.is_spent()
+        }));
+        matches.unwrap_or(false)
     }
 
     /// Checks a payload. What does not match is told; where that would take too long, less of it.

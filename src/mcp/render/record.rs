@@ -1,5 +1,7 @@
 //! Receivers, groups, events and what a write led to.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use super::Obj;
@@ -129,7 +131,7 @@ pub(crate) fn messages(messages: &[MessageNote]) -> Vec<Value> {
 
 /// What an event did to the gates of its receiver: those that turned first, as many as one answer
 /// names. `members` are the receivers that they have.
-pub(crate) fn gate_effects(effects: &[GateEffect], members: &[Receiver]) -> Vec<Value> {
+pub(crate) fn gate_effects(effects: &[GateEffect], members: &[Arc<Receiver>]) -> Vec<Value> {
     let mut effects: Vec<&GateEffect> = effects.iter().collect();
     effects.sort_by_key(|effect| match effect.turn {
         Turn::Opened | Turn::Closed => 0,

@@ -1,12 +1,13 @@
 //! Writing a plan.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
+use data_encoding::HEXLOWER;
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{Sqlite, SqliteConnection};
 
 use super::errors::Doing;
-use super::load::{definition_key, text_key};
+use super::load::{definition_key, json_list, text_key};
 use super::{rows, statements};
 use crate::domain::decide::{Plan, State};
 use crate::domain::message::WIRE_VERSION;
@@ -20,8 +21,18 @@ type Query = sqlx::query::Query<'static, Sqlite, SqliteArguments>;
 
 /// Runs a statement that has to touch exactly one row.
 async fn one(connection: &mut SqliteConnection, what: &'static str, query: Query) -> Result<()> {
+    many(connection, what, query, 1).await
+}
+
+/// Runs a statement that has to touch exactly so many rows.
+async fn many(
+    connection: &mut SqliteConnection,
+    what: &'static str,
+    query: Query,
+    rows: usize,
+) -> Result<()> {
     let done = query.execute(connection).await.doing(what)?;
-    if done.rows_affected() != 1 {
+    if done.rows_affected() != rows as u64 {
         return Err(StoreError::inconsistent(
             "registry",
             format!("{what}: {} rows", done.rows_affected()),
@@ -41,33 +52,8 @@ pub(super) async fn plan(
         return Ok(());
     }
     definitions(connection, plan).await?;
-    for (id, name) in &plan.names {
-        let query = sqlx::query(statements::INSERT_NAME)
-            .bind(*id)
-            .bind(name.clone());
-        one(connection, "insert a name", query).await?;
-    }
-    for new in &plan.units {
-        let unit = &new.unit;
-        let query = sqlx::query(statements::INSERT_UNIT)
-            .bind(new.id)
-            .bind(new.key.to_vec())
-            .bind(new.name_id)
-            .bind(unit.version.clone())
-            .bind(unit.release.clone())
-            .bind(unit.platform_id.clone())
-            .bind(unit.package.clone());
-        one(connection, "insert a unit", query).await?;
-    }
+    names_and_units(connection, plan).await?;
     events(connection, plan, recorders).await?;
-    for ((unit_id, receiver_id), newest) in &plan.latest {
-        let query = sqlx::query(statements::UPSERT_LATEST)
-            .bind(*unit_id)
-            .bind(receiver_id.to_string())
-            .bind(newest.seq)
-            .bind(newest.success);
-        one(connection, "set the newest event", query).await?;
-    }
     messages(connection, plan).await?;
     for row in &plan.idempotency {
         let query = sqlx::query(statements::INSERT_IDEMPOTENCY)
@@ -88,18 +74,41 @@ pub(super) async fn plan(
             .bind(row.note.detail.clone());
         one(connection, "insert an audit row", query).await?;
     }
-    let failed = plan.events.iter().filter(|new| !new.event.success).count();
+    // The rest of the row follows from the rows that were written.
+    let changes = plan.receivers.len() + plan.groups.len() + plan.group_changes.len();
+    if changes + plan.audit.len() + plan.idempotency.len() == 0 {
+        return Ok(());
+    }
     let query = sqlx::query(statements::UPDATE_REGISTRY)
         .bind(state.last_created_at.as_micros())
-        .bind(state.last_event_seq)
-        .bind(state.last_message_seq)
-        .bind(state.last_unit_id)
-        .bind(state.last_name_id)
-        .bind((plan.events.len() - failed) as i64)
-        .bind(failed as i64)
         .bind(plan.receivers.len() as i64)
-        .bind(plan.groups.len() as i64);
+        .bind(plan.groups.len() as i64)
+        .bind(changes as i64);
     one(connection, "update the registry", query).await
+}
+
+async fn names_and_units(connection: &mut SqliteConnection, plan: &Plan) -> Result<()> {
+    if !plan.names.is_empty() {
+        let query = sqlx::query(statements::INSERT_NAMES).bind(json_list(&plan.names)?);
+        many(connection, "insert names", query, plan.names.len()).await?;
+    }
+    if !plan.units.is_empty() {
+        let units = plan.units.iter().map(|new| {
+            let unit = &new.unit;
+            (
+                new.id,
+                HEXLOWER.encode(&new.key),
+                new.name_id,
+                &unit.version,
+                &unit.release,
+                &unit.platform_id,
+                &unit.package,
+            )
+        });
+        let query = sqlx::query(statements::INSERT_UNITS).bind(json_list(units)?);
+        many(connection, "insert units", query, plan.units.len()).await?;
+    }
+    Ok(())
 }
 
 async fn definitions(connection: &mut SqliteConnection, plan: &Plan) -> Result<()> {
@@ -168,21 +177,8 @@ async fn events(
     plan: &Plan,
     recorders: &mut Recorders,
 ) -> Result<()> {
-    // Counters are written once a batch.
-    let mut by_unit: BTreeMap<i64, i64> = BTreeMap::new();
-    let mut by_name: BTreeMap<i64, (i64, i64)> = BTreeMap::new();
-    let mut by_receiver: BTreeMap<_, (i64, i64)> = BTreeMap::new();
     for new in &plan.events {
         let event = &new.event;
-        let (succeeded, failed) = (i64::from(event.success), i64::from(!event.success));
-        *by_unit.entry(new.unit_id).or_default() += 1;
-        for counts in [
-            by_name.entry(new.name_id).or_default(),
-            by_receiver.entry(event.receiver_id).or_default(),
-        ] {
-            counts.0 += succeeded;
-            counts.1 += failed;
-        }
         let recorder = recorder_id(connection, &event.recorded_by, recorders).await?;
         let deflated = new.payload.packed().map(<[u8]>::to_vec);
         let inline = deflated.is_none().then(|| new.payload.text().to_owned());
@@ -207,58 +203,37 @@ async fn events(
             one(connection, "insert a payload", query).await?;
         }
     }
-    for (id, events) in by_unit {
-        one(
-            connection,
-            "count a unit",
-            sqlx::query(statements::COUNT_UNIT).bind(id).bind(events),
-        )
-        .await?;
-    }
-    for (id, (succeeded, failed)) in by_name {
-        let query = sqlx::query(statements::COUNT_NAME)
-            .bind(id)
-            .bind(succeeded)
-            .bind(failed);
-        one(connection, "count a name", query).await?;
-    }
-    for (id, (succeeded, failed)) in by_receiver {
-        let query = sqlx::query(statements::COUNT_RECEIVER)
-            .bind(id.to_string())
-            .bind(succeeded)
-            .bind(failed);
-        one(connection, "count a receiver", query).await?;
-    }
     Ok(())
 }
 
 async fn messages(connection: &mut SqliteConnection, plan: &Plan) -> Result<()> {
-    for message in &plan.messages {
-        let (group_id, group_state) = match &message.group {
-            Some((id, state)) => {
-                let state =
-                    serde_json::to_string(state).map_err(|error| StoreError::Statement {
-                        what: "keep a group's state".to_owned(),
-                        source: Box::new(error),
-                    })?;
-                (Some(id.to_string()), Some(state))
-            }
-            None => (None, None),
-        };
-        let query = sqlx::query(statements::INSERT_MESSAGE)
-            .bind(message.seq)
-            .bind(message.kind.code())
-            .bind(message.event_seq)
-            .bind(message.receiver_id.map(|id| id.to_string()))
-            .bind(group_id)
-            .bind(group_state)
-            .bind(message.transition)
-            .bind(message.log_only)
-            .bind(WIRE_VERSION)
-            .bind(message.created_at.as_micros());
-        one(connection, "insert a message", query).await?;
+    if plan.messages.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    let keep = |state| {
+        serde_json::to_string(state).map_err(|error| StoreError::Statement {
+            what: "keep a group's state".to_owned(),
+            source: Box::new(error),
+        })
+    };
+    let mut messages = Vec::with_capacity(plan.messages.len());
+    for message in &plan.messages {
+        let group = message.group.as_ref();
+        messages.push((
+            message.seq,
+            message.kind.code(),
+            message.event_seq,
+            message.receiver_id,
+            group.map(|(id, _)| *id),
+            group.map(|(_, state)| keep(state)).transpose()?,
+            i64::from(message.transition),
+            i64::from(message.log_only),
+            WIRE_VERSION,
+            message.created_at.as_micros(),
+        ));
+    }
+    let query = sqlx::query(statements::INSERT_MESSAGES).bind(json_list(messages)?);
+    many(connection, "insert messages", query, plan.messages.len()).await
 }
 
 async fn recorder_id(

@@ -1,17 +1,20 @@
 //! Loading the state that a batch of commands needs.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
+use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 use super::errors::Doing;
 use super::{migrate, rows, statements};
-use crate::domain::decide::{DefinitionKey, FirstUse, Needs, State};
+use crate::domain::decide::{DefinitionKey, FirstUse, Needs, ReceiverHead, State};
 use crate::domain::gate::Latest;
-use crate::domain::id::ReceiverId;
+use crate::domain::group::Group;
+use crate::domain::id::{GroupId, ReceiverId};
 use crate::domain::receiver::DefinedReceiver;
+use crate::domain::unit::UnitKey;
 use crate::store::{Result, StoreError};
 
 const DOING: &str = "load the state of a write";
@@ -51,12 +54,31 @@ pub(super) async fn registry(connection: &mut SqliteConnection) -> Result<Sqlite
         .fetch_one(connection)
         .await
         .doing(DOING)?;
-    migrate::check_readable(rows::get(&row, 12)?, rows::get(&row, 13)?)?;
+    migrate::check_readable(rows::get(&row, 13)?, rows::get(&row, 14)?)?;
     Ok(row)
 }
 
-/// Reads everything in `needs`.
-pub(super) async fn state(connection: &mut SqliteConnection, needs: &Needs) -> Result<State> {
+/// Receivers whose groups are remembered; beyond that they are read again.
+const KNOWN_RECEIVERS: usize = 5_000;
+/// Groups that are remembered.
+const KNOWN_GROUPS: usize = 5_000;
+
+/// Receivers with their groups, as they were at one number of the registry's definitions.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    definitions: i64,
+    /// Of the receivers that were asked for; those that there are have a head.
+    receivers: HashMap<ReceiverId, Option<ReceiverHead>>,
+    groups_of: HashMap<ReceiverId, Vec<GroupId>>,
+    groups: HashMap<GroupId, Group>,
+}
+
+/// Reads everything in `needs`. `known` spares reading definitions again that have not changed.
+pub(super) async fn state(
+    connection: &mut SqliteConnection,
+    needs: &Needs,
+    known: &mut Known,
+) -> Result<State> {
     let mut state = State::default();
     let row = registry(connection).await?;
     state.last_created_at = rows::time(&row, 0)?;
@@ -64,6 +86,8 @@ pub(super) async fn state(connection: &mut SqliteConnection, needs: &Needs) -> R
     state.last_message_seq = rows::get(&row, 2)?;
     state.last_unit_id = rows::get(&row, 3)?;
     state.last_name_id = rows::get(&row, 4)?;
+    known.learn(connection, needs, rows::get(&row, 12)?).await?;
+    known.tell(needs, &mut state);
     definitions(connection, needs, &mut state).await?;
     groups(connection, needs, &mut state).await?;
     units(connection, needs, &mut state).await?;
@@ -97,23 +121,89 @@ pub(super) async fn first_use(
     Ok(Some(FirstUse { digest, id }))
 }
 
+impl Known {
+    /// Reads what is not known yet of the receivers that are needed.
+    async fn learn(
+        &mut self,
+        connection: &mut SqliteConnection,
+        needs: &Needs,
+        definitions: i64,
+    ) -> Result<()> {
+        let too_many = self.receivers.len() > KNOWN_RECEIVERS || self.groups.len() > KNOWN_GROUPS;
+        if self.definitions != definitions || too_many {
+            *self = Self {
+                definitions,
+                ..Self::default()
+            };
+        }
+        let wanted = needs.receivers.iter().chain(&needs.event_receivers);
+        let missing: BTreeSet<ReceiverId> = wanted
+            .filter(|id| !self.receivers.contains_key(id))
+            .copied()
+            .collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let ids = json_list(&missing)?;
+        let found = sqlx::query(statements::RECEIVERS)
+            .bind(ids.clone())
+            .fetch_all(&mut *connection)
+            .await
+            .doing(DOING)?;
+        self.receivers.extend(missing.iter().map(|id| (*id, None)));
+        for row in &found {
+            let (_, receiver) = rows::receiver(row)?;
+            let head = ReceiverHead::from(&receiver);
+            self.receivers.insert(receiver.id, Some(head));
+        }
+        let found = sqlx::query(statements::GROUPS_OF)
+            .bind(ids)
+            .bind(ALL_GROUPS)
+            .fetch_all(connection)
+            .await
+            .doing(DOING)?;
+        // In the order of their ids, so that every list is.
+        for row in &found {
+            let (_, group) = rows::group(row)?;
+            for id in group
+                .event_receiver_ids
+                .iter()
+                .filter(|id| missing.contains(id))
+            {
+                self.groups_of.entry(*id).or_default().push(group.id);
+            }
+            self.groups.insert(group.id, group);
+        }
+        Ok(())
+    }
+
+    /// Puts what is needed into the state.
+    fn tell(&self, needs: &Needs, state: &mut State) {
+        for id in needs.receivers.iter().chain(&needs.event_receivers) {
+            if let Some(Some(head)) = self.receivers.get(id) {
+                state.receivers.insert(*id, head.clone());
+            }
+        }
+        for id in &needs.event_receivers {
+            let Some(groups) = self.groups_of.get(id) else {
+                continue;
+            };
+            state.groups_of.insert(*id, groups.clone());
+            for group in groups.iter().filter_map(|id| self.groups.get(id)) {
+                state
+                    .groups
+                    .entry(group.id)
+                    .or_insert_with(|| group.clone());
+            }
+        }
+    }
+}
+
 async fn definitions(
     connection: &mut SqliteConnection,
     needs: &Needs,
     state: &mut State,
 ) -> Result<()> {
-    if !needs.receivers.is_empty() {
-        let ids = json_list(&needs.receivers)?;
-        for row in sqlx::query(statements::RECEIVERS)
-            .bind(ids)
-            .fetch_all(&mut *connection)
-            .await
-            .doing(DOING)?
-        {
-            let (_, receiver) = rows::receiver(&row)?;
-            state.receivers.insert(receiver.id, (&receiver).into());
-        }
-    }
     for key in &needs.receiver_keys {
         let row = sqlx::query(statements::RECEIVER_BY_KEY)
             .bind(definition_key(key))
@@ -151,70 +241,64 @@ async fn definitions(
 }
 
 async fn groups(connection: &mut SqliteConnection, needs: &Needs, state: &mut State) -> Result<()> {
-    let mut found = Vec::new();
-    if !needs.groups.is_empty() {
-        let ids = json_list(&needs.groups)?;
-        found.extend(
-            sqlx::query(statements::GROUPS)
-                .bind(ids)
-                .fetch_all(&mut *connection)
-                .await
-                .doing(DOING)?,
-        );
+    if needs.groups.is_empty() {
+        return Ok(());
     }
-    if !needs.event_receivers.is_empty() {
-        let ids = json_list(&needs.event_receivers)?;
-        let groups = sqlx::query(statements::GROUPS_OF)
-            .bind(ids)
-            .bind(ALL_GROUPS);
-        found.extend(groups.fetch_all(&mut *connection).await.doing(DOING)?);
-    }
-    for row in &found {
+    let found = sqlx::query(statements::GROUPS)
+        .bind(json_list(&needs.groups)?)
+        .fetch_all(connection)
+        .await;
+    for row in &found.doing(DOING)? {
         let (_, group) = rows::group(row)?;
-        for id in &group.event_receiver_ids {
-            let groups = state.groups_of.entry(*id).or_default();
-            if let Err(at) = groups.binary_search(&group.id) {
-                groups.insert(at, group.id);
-            }
-        }
         state.groups.insert(group.id, group);
     }
     Ok(())
 }
 
+/// The units with their names, and the newest events that their gates are decided from.
 async fn units(connection: &mut SqliteConnection, needs: &Needs, state: &mut State) -> Result<()> {
-    let mut unit_ids = Vec::new();
-    for (key, name) in &needs.units {
-        let row = sqlx::query(statements::UNIT_ID)
-            .bind(key.as_slice())
-            .fetch_optional(&mut *connection);
-        if let Some(row) = row.await.doing(DOING)? {
-            let id: i64 = rows::get(&row, 0)?;
-            state.units.insert(*key, id);
-            unit_ids.push(id);
-        }
-        if !state.names.contains_key(name) {
-            let row = sqlx::query(statements::NAME_ID)
-                .bind(name)
-                .fetch_optional(&mut *connection);
-            if let Some(row) = row.await.doing(DOING)? {
-                state.names.insert(name.clone(), rows::get(&row, 0)?);
-            }
-        }
+    if needs.units.is_empty() {
+        return Ok(());
     }
     let members = state
         .groups
         .values()
-        .flat_map(|group| group.event_receiver_ids.iter().copied());
+        .flat_map(|group| group.event_receiver_ids.iter());
     let receivers: BTreeSet<ReceiverId> = needs
         .event_receivers
         .iter()
-        .copied()
         .chain(members)
+        .copied()
         .collect();
-    if !unit_ids.is_empty() {
-        for (unit, receiver, newest) in latest(connection, &unit_ids, receivers).await? {
-            state.latest.insert((unit, receiver), newest);
+    let receivers: Vec<ReceiverId> = receivers.into_iter().collect();
+    let units: Vec<&(UnitKey, String)> = needs.units.iter().collect();
+    let wanted = units
+        .iter()
+        .map(|(key, name)| (HEXLOWER.encode(key), name.as_str()));
+    let found = sqlx::query(statements::UNITS_TO_WRITE)
+        .bind(json_list(wanted)?)
+        .bind(json_list(&receivers)?)
+        .fetch_all(connection)
+        .await;
+    let inconsistent = || StoreError::inconsistent("latest", "a place in a list");
+    for row in &found.doing(DOING)? {
+        let place = usize::try_from(rows::get::<i64>(row, 0)?).ok();
+        let (key, name) = place.and_then(|p| units.get(p)).ok_or_else(inconsistent)?;
+        if let Some(id) = rows::get::<Option<i64>>(row, 2)? {
+            state.names.insert(name.clone(), id);
+        }
+        let Some(unit) = rows::get::<Option<i64>>(row, 1)? else {
+            continue;
+        };
+        state.units.insert(*key, unit);
+        let newest: Vec<(usize, i64, i64)> = serde_json::from_str(rows::get(row, 3)?)
+            .map_err(|error| StoreError::inconsistent("latest", error))?;
+        for (place, seq, success) in newest {
+            let receiver = receivers.get(place).copied().ok_or_else(inconsistent)?;
+            let success = success != 0;
+            state
+                .latest
+                .insert((unit, receiver), Latest { seq, success });
         }
     }
     Ok(())

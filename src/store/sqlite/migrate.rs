@@ -34,6 +34,13 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../../migrations/sqlite/0002_retention.sql"),
         readable_from: 1,
     },
+    Migration {
+        version: 3,
+        name: "upkeep",
+        sql: include_str!("../../../migrations/sqlite/0003_upkeep.sql"),
+        // A binary without it would count everything twice.
+        readable_from: 3,
+    },
 ];
 
 /// The schema that this binary is built for.

@@ -19,7 +19,7 @@ use std::path::PathBuf;
 
 use async_trait::async_trait;
 use sqlx::{Connection, SqlitePool};
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::Mutex;
 
 use self::errors::Doing;
 use self::writing::Writing;
@@ -56,29 +56,7 @@ pub struct SqliteStore {
 impl SqliteStore {
     /// Refuses when the file was removed or replaced: what would be written to it would be lost.
     async fn check_present(&self) -> Result<()> {
-        let Some(identity) = self.identity else {
-            return Ok(());
-        };
-        if environment::identity(&self.path).await == Some(identity) {
-            return Ok(());
-        }
-        Err(StoreError::unavailable(
-            format!(
-                "the file {} was removed or replaced while the server was running",
-                self.path.display()
-            ),
-            "Put it back and restart the server.",
-        ))
-    }
-
-    /// The writing side, with a connection to the very file that was opened.
-    async fn writing(&self) -> Result<MutexGuard<'_, Writing>> {
-        let mut writing = self.writer.lock().await;
-        self.check_present().await?;
-        if writing.reconnect().await? {
-            self.check_present().await?;
-        }
-        Ok(writing)
+        check_present(self.path.clone(), self.identity).await
     }
 
     /// Whether a commit whose answer was an error is there all the same: looked up by what one of
@@ -117,9 +95,24 @@ impl SqliteStore {
     }
 
     async fn reader(&self) -> Result<sqlx::pool::PoolConnection<sqlx::Sqlite>> {
+        // First: to open a connection to another file, beside this one's log, would ruin it.
         self.check_present().await?;
         self.readers.acquire().await.doing("open a connection")
     }
+}
+
+/// Refuses when the file at `path` is no longer this one.
+async fn check_present(path: PathBuf, identity: Option<environment::FileIdentity>) -> Result<()> {
+    if identity.is_none() || environment::identity(&path).await == identity {
+        return Ok(());
+    }
+    Err(StoreError::unavailable(
+        format!(
+            "the file {} was removed or replaced while the server was running",
+            path.display()
+        ),
+        "Put it back and restart the server.",
+    ))
 }
 
 #[async_trait]
@@ -129,7 +122,16 @@ impl Store for SqliteStore {
     }
 
     async fn write(&self, commands: &[Command], now: Timestamp) -> Result<Vec<Decided>> {
-        let written = self.writing().await?.write(commands, now).await?;
+        let mut writing = self.writer.lock().await;
+        if !writing.is_connected() {
+            self.check_present().await?;
+            writing.connect().await?;
+        }
+        // Looked up while the transaction runs, and heard before it is committed.
+        let looking = tokio::spawn(check_present(self.path.clone(), self.identity));
+        let present = async { looking.await.unwrap_or(Ok(())) };
+        let written = writing.write(commands, now, present).await?;
+        drop(writing);
         let Err(error) = written.committed else {
             return Ok(written.decided);
         };
@@ -146,7 +148,8 @@ impl Store for SqliteStore {
         let mut connection = self.reader().await?;
         // One snapshot for all that is read.
         let mut transaction = connection.begin().await.doing("begin a preview")?;
-        let mut state = load::state(&mut transaction, &Needs::of([command])).await?;
+        let (needs, mut known) = (Needs::of([command]), load::Known::default());
+        let mut state = load::state(&mut transaction, &needs, &mut known).await?;
         let (_, mut results) = decide(&mut state, std::slice::from_ref(command), now);
         transaction.rollback().await.doing("end a preview")?;
         results.pop().ok_or_else(|| {
@@ -293,12 +296,22 @@ impl Store for SqliteStore {
         read::audit(&mut *self.reader().await?, before, limit).await
     }
 
+    async fn receiver_totals(&self, limit: usize) -> Result<Vec<(String, u64)>> {
+        read::receiver_totals(&mut *self.reader().await?, limit).await
+    }
+
+    async fn recent_units(&self, receivers: &[ReceiverId], each: usize) -> Result<Vec<i64>> {
+        read::recent_units(&mut *self.reader().await?, receivers, each).await
+    }
+
     async fn counters(&self) -> Result<Counters> {
         read::counters(&mut *self.reader().await?).await
     }
 
     async fn prune(&self, cutoffs: &Cutoffs, limit: usize) -> Result<Pruned> {
-        self.writing().await?.prune(cutoffs, limit).await
+        let mut writing = self.writer.lock().await;
+        self.check_present().await?;
+        writing.prune(cutoffs, limit).await
     }
 
     async fn check(&self) -> Result<Vec<String>> {
@@ -306,7 +319,8 @@ impl Store for SqliteStore {
     }
 
     async fn close(&self) {
-        self.writer.lock().await.close().await;
+        let present = self.check_present().await.is_ok();
+        self.writer.lock().await.close(present).await;
         self.readers.close().await;
     }
 }

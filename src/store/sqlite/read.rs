@@ -368,40 +368,59 @@ pub(super) async fn audit(
         .collect()
 }
 
+pub(super) async fn receiver_totals(
+    connection: &mut SqliteConnection,
+    limit: usize,
+) -> Result<Vec<(String, u64)>> {
+    let found = sqlx::query(statements::RECEIVER_TOTALS)
+        .bind(bound(limit))
+        .fetch_all(connection)
+        .await;
+    found
+        .doing("read the receivers")?
+        .iter()
+        .map(|row| Ok((rows::get(row, 0)?, rows::count(row, 1)?)))
+        .collect()
+}
+
+pub(super) async fn recent_units(
+    connection: &mut SqliteConnection,
+    receivers: &[ReceiverId],
+    each: usize,
+) -> Result<Vec<i64>> {
+    let found = sqlx::query(statements::RECENT_UNITS)
+        .bind(json_list(receivers)?)
+        .bind(bound(each))
+        .fetch_all(connection)
+        .await;
+    found
+        .doing("read the newest events")?
+        .iter()
+        .map(|row| rows::get(row, 0))
+        .collect()
+}
+
 pub(super) async fn counters(connection: &mut SqliteConnection) -> Result<Counters> {
-    let row = sqlx::query(statements::REGISTRY)
-        .fetch_one(&mut *connection)
+    let row = sqlx::query(statements::COUNTERS)
+        .fetch_one(connection)
         .await
         .doing("read the counters")?;
-    let last_event_seq: i64 = rows::get(&row, 1)?;
-    let mut counters = Counters {
-        succeeded: rows::count(&row, 6)?,
-        failed: rows::count(&row, 7)?,
-        receivers: rows::count(&row, 8)?,
-        groups: rows::count(&row, 9)?,
-        units: rows::count(&row, 3)?,
-        messages: rows::count(&row, 2)?.saturating_sub(rows::count(&row, 11)?),
-        messages_pruned_to: rows::get(&row, 10)?,
-        last_event_seq,
-        first_event_at: None,
-        last_event_at: None,
+    let time = |index| {
+        let micros: Option<i64> = rows::get(&row, index)?;
+        Ok::<_, StoreError>(micros.map(Timestamp::from_micros))
     };
-    if last_event_seq > 0 {
-        for (seq, at) in [
-            (1, &mut counters.first_event_at),
-            (last_event_seq, &mut counters.last_event_at),
-        ] {
-            let row = sqlx::query(statements::EVENT_TIME)
-                .bind(seq)
-                .fetch_optional(&mut *connection)
-                .await;
-            *at = row
-                .doing("read the counters")?
-                .map(|row| rows::time(&row, 0))
-                .transpose()?;
-        }
-    }
-    Ok(counters)
+    Ok(Counters {
+        succeeded: rows::count(&row, 0)?,
+        failed: rows::count(&row, 1)?,
+        receivers: rows::count(&row, 2)?,
+        groups: rows::count(&row, 3)?,
+        units: rows::count(&row, 4)?,
+        messages: rows::count(&row, 5)?,
+        messages_pruned_to: rows::get(&row, 6)?,
+        last_event_seq: rows::get(&row, 7)?,
+        first_event_at: time(8)?,
+        last_event_at: time(9)?,
+    })
 }
 
 pub(super) async fn check(connection: &mut SqliteConnection) -> Result<Vec<String>> {

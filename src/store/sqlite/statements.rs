@@ -45,10 +45,17 @@ macro_rules! group_columns {
 }
 
 statements! {
-    // Loading what a batch of commands needs. Lists of keys come as one JSON array.
+    // Loading what a batch of commands needs. Lists come as one JSON array.
     REGISTRY = "SELECT last_created_at, last_event_seq, last_message_seq, last_unit_id, last_name_id, id, succeeded, \
         failed, receivers, groups, messages_pruned_to, messages_pruned, \
-        (SELECT max(version) FROM schema_version), (SELECT max(readable_from) FROM schema_version) FROM registry";
+        definitions, (SELECT max(version) FROM schema_version), (SELECT max(readable_from) FROM schema_version) \
+        FROM registry";
+    // Of each unit (key, name): its rows, and the newest event of each of the receivers.
+    UNITS_TO_WRITE = "WITH wanted AS MATERIALIZED (SELECT j.key AS place, r.num AS num FROM json_each($2) j \
+        CROSS JOIN receiver r WHERE r.id = j.value) SELECT k.key, u.id, (SELECT id FROM name WHERE name = k.value ->> 1), \
+        (SELECT json_group_array(json_array(wanted.place, l.seq, l.success)) FROM wanted CROSS JOIN latest l \
+        WHERE l.unit_id = u.id AND l.receiver_num = wanted.num) \
+        FROM json_each($1) k LEFT JOIN unit u ON u.key = unhex(k.value ->> 0)";
     RECEIVERS = receiver_columns!("WHERE id IN (SELECT value FROM json_each($1))");
     RECEIVER_BY_KEY = receiver_columns!("WHERE definition_key = $1 AND canonical = 1");
     RECEIVER_WITH_TYPE = "SELECT 1 FROM receiver WHERE type = $1 LIMIT 1";
@@ -58,8 +65,6 @@ statements! {
     GROUP_WITH_TYPE = "SELECT 1 FROM receiver_group WHERE type = $1 LIMIT 1";
     GROUPS_OF = group_columns!("WHERE g.num IN (SELECT m.group_num FROM group_member m JOIN receiver r \
         ON r.num = m.receiver_num WHERE r.id IN (SELECT value FROM json_each($1))) ORDER BY g.id LIMIT $2");
-    UNIT_ID = "SELECT id FROM unit WHERE key = $1";
-    NAME_ID = "SELECT id FROM name WHERE name = $1";
     LATEST = "WITH wanted AS MATERIALIZED (SELECT j.key AS place, r.num AS num FROM json_each($2) j \
         CROSS JOIN receiver r WHERE r.id = j.value) SELECT l.unit_id, wanted.place, l.seq, l.success \
         FROM json_each($1) k CROSS JOIN wanted CROSS JOIN latest l \
@@ -78,28 +83,22 @@ statements! {
     INSERT_GROUP_MEMBER = "INSERT INTO group_member (group_num, position, receiver_num) \
         SELECT g.num, $2, r.num FROM receiver_group g, receiver r WHERE g.id = $1 AND r.id = $3";
     UPDATE_GROUP = "UPDATE receiver_group SET enabled = $2, updated_at = $3, active_from_seq = $4 WHERE id = $1";
-    INSERT_NAME = "INSERT INTO name (id, name) VALUES ($1, $2)";
-    INSERT_UNIT = "INSERT INTO unit (id, key, name_id, version, release, platform_id, package) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    INSERT_NAMES = "INSERT INTO name (id, name) SELECT value ->> 0, value ->> 1 FROM json_each($1)";
+    INSERT_UNITS = "INSERT INTO unit (id, key, name_id, version, release, platform_id, package) SELECT value ->> 0, \
+        unhex(value ->> 1), value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6 FROM json_each($1)";
     INSERT_EVENT = "INSERT INTO event (seq, id, unit_id, name_id, receiver_num, success, created_at, recorder_id, \
         payload_digest, payload_size, description, payload) \
         VALUES ($1, $2, $3, $4, (SELECT num FROM receiver WHERE id = $5), $6, $7, $8, $9, $10, $11, $12)";
     INSERT_PAYLOAD = "INSERT INTO payload (event_seq, deflated) VALUES ($1, $2)";
-    UPSERT_LATEST = "INSERT INTO latest (unit_id, receiver_num, seq, success) \
-        VALUES ($1, (SELECT num FROM receiver WHERE id = $2), $3, $4) \
-        ON CONFLICT (unit_id, receiver_num) DO UPDATE SET seq = excluded.seq, success = excluded.success";
-    COUNT_NAME = "UPDATE name SET succeeded = succeeded + $2, failed = failed + $3 WHERE id = $1";
-    COUNT_UNIT = "UPDATE unit SET events = events + $2 WHERE id = $1";
-    COUNT_RECEIVER = "UPDATE receiver SET succeeded = succeeded + $2, failed = failed + $3 WHERE id = $1";
-    INSERT_MESSAGE = "INSERT INTO message (seq, kind, event_seq, receiver_num, group_num, group_state, transition, \
-        log_only, wire_version, created_at) VALUES ($1, $2, $3, (SELECT num FROM receiver WHERE id = $4), \
-        (SELECT num FROM receiver_group WHERE id = $5), $6, $7, $8, $9, $10)";
+    INSERT_MESSAGES = "INSERT INTO message (seq, kind, event_seq, receiver_num, group_num, group_state, transition, \
+        log_only, wire_version, created_at) SELECT value ->> 0, value ->> 1, value ->> 2, \
+        (SELECT num FROM receiver WHERE id = value ->> 3), (SELECT num FROM receiver_group WHERE id = value ->> 4), \
+        value ->> 5, value ->> 6, value ->> 7, value ->> 8, value ->> 9 FROM json_each($1)";
     INSERT_IDEMPOTENCY = "INSERT INTO idempotency (key, digest, result, created_at) VALUES ($1, $2, $3, $4)";
     INSERT_AUDIT = "INSERT INTO audit (at, recorder_id, action, target, outcome, detail) \
         VALUES ($1, $2, $3, $4, $5, $6)";
-    UPDATE_REGISTRY = "UPDATE registry SET last_created_at = $1, last_event_seq = $2, last_message_seq = $3, \
-        last_unit_id = $4, last_name_id = $5, succeeded = succeeded + $6, failed = failed + $7, \
-        receivers = receivers + $8, groups = groups + $9";
+    UPDATE_REGISTRY = "UPDATE registry SET last_created_at = max(last_created_at, $1), receivers = receivers + $2, \
+        groups = groups + $3, definitions = definitions + $4";
 
     // Retention, in bounded steps from the oldest row on.
     OLDEST_MESSAGE = "SELECT min(seq) FROM message";
@@ -145,7 +144,13 @@ statements! {
     NAME_COUNTS = "SELECT succeeded, failed FROM name WHERE id = $1";
     RECEIVER_COUNTS = "SELECT succeeded, failed FROM receiver WHERE id = $1";
     SEQ_AT = "SELECT seq FROM event WHERE created_at >= $1 ORDER BY created_at, seq LIMIT 1";
-    EVENT_TIME = "SELECT created_at FROM event WHERE seq = $1";
+    COUNTERS = "SELECT succeeded, failed, receivers, groups, last_unit_id, last_message_seq - messages_pruned, \
+        messages_pruned_to, last_event_seq, (SELECT created_at FROM event WHERE seq = 1), \
+        (SELECT created_at FROM event WHERE seq = last_event_seq) FROM registry";
+    RECEIVER_TOTALS = "SELECT type, succeeded + failed FROM receiver ORDER BY num DESC LIMIT $1";
+    RECENT_UNITS = "SELECT DISTINCT u.value FROM json_each($1) j CROSS JOIN receiver r CROSS JOIN json_each(\
+        (SELECT json_group_array(unit_id) FROM (SELECT l.unit_id FROM latest l WHERE l.receiver_num = r.num \
+        ORDER BY l.seq DESC LIMIT $2))) u WHERE r.id = j.value";
     NAMES_FROM = "SELECT id, name FROM name WHERE name >= $1 ORDER BY name LIMIT $2";
     NAMES_BETWEEN = "SELECT id, name FROM name WHERE name >= $1 AND name < $3 ORDER BY name LIMIT $2";
     NEWEST_NAMES = "SELECT name FROM name ORDER BY id DESC LIMIT $1";

@@ -55,7 +55,13 @@ async fn every_statement_is_valid_and_none_scans_a_table() {
             let walks = sql.contains("LIMIT")
                 && sql.contains("ORDER BY")
                 && !steps.iter().any(|s| s.contains("TEMP B-TREE FOR ORDER BY"));
-            assert!(!scans_rows || walks, "{name}: {steps:#?}");
+            // The rows that refer to a new event: looked for only while a foreign key is broken
+            // (OP_FkIfZero), which none can be.
+            let children = *name == "INSERT_EVENT"
+                && ["SCAN message", "SCAN latest"]
+                    .iter()
+                    .any(|child| step.starts_with(child));
+            assert!(!scans_rows || walks || children, "{name}: {steps:#?}");
         }
         if sql.contains("LIMIT") && !matches!(*name, "GROUPS_OF" | "FIND_GROUPS_BY_MEMBER") {
             let sorts = steps.iter().any(|s| s.contains("TEMP B-TREE FOR ORDER BY"));

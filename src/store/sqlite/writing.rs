@@ -24,7 +24,14 @@ pub(super) struct Writing {
     /// one gets a new connection: SQLite ends some transactions by itself, of which the driver does
     /// not know, and a file that was read-only stays so for a connection.
     connection: Option<Line>,
+    memory: Memory,
+}
+
+/// What is remembered from one transaction to the next.
+#[derive(Debug, Default)]
+struct Memory {
     recorders: apply::Recorders,
+    known: load::Known,
 }
 
 /// An open connection that is ready to write.
@@ -49,31 +56,50 @@ impl Writing {
         Ok(Self {
             options,
             connection: Some(Line::new(connection).await?),
-            recorders: apply::Recorders::new(),
+            memory: Memory::default(),
         })
     }
 
-    /// Makes a connection if there is none; tells whether it did.
-    pub(super) async fn reconnect(&mut self) -> Result<bool> {
-        if self.connection.is_some() {
-            return Ok(false);
-        }
-        self.connection = Some(Line::new(open::connect(&self.options, false).await?).await?);
-        Ok(true)
+    /// Whether there is a connection.
+    pub(super) fn is_connected(&self) -> bool {
+        self.connection.is_some()
     }
 
-    /// Decides and writes `commands` in one transaction.
-    pub(super) async fn write(&mut self, commands: &[Command], now: Timestamp) -> Result<Written> {
+    /// Makes the connection.
+    pub(super) async fn connect(&mut self) -> Result<()> {
+        self.connection = Some(Line::new(open::connect(&self.options, false).await?).await?);
+        Ok(())
+    }
+
+    /// Decides and writes `commands` in one transaction, which is only committed if `present` does not
+    /// say that the file is another one by now.
+    pub(super) async fn write(
+        &mut self,
+        commands: &[Command],
+        now: Timestamp,
+        present: impl Future<Output = Result<()>>,
+    ) -> Result<Written> {
         let mut line = self.take().await?;
         line.begin().await?;
-        let mut recorders = std::mem::take(&mut self.recorders);
-        let (decided, wrote) = steps(&mut line.connection, &mut recorders, commands, now).await?;
-        let end = if wrote { "COMMIT" } else { "ROLLBACK" };
+        // Forgotten if this goes wrong: what was learnt may be rolled back.
+        let mut memory = std::mem::take(&mut self.memory);
+        let (decided, wrote) = steps(&mut line.connection, &mut memory, commands, now).await?;
+        let present = present.await;
+        let end = if wrote && present.is_ok() {
+            "COMMIT"
+        } else {
+            "ROLLBACK"
+        };
         let ended = sqlx::query(end).execute(&mut line.connection).await;
+        if let Err(gone) = present {
+            // Not closed: see `close`.
+            self.connection = Some(line);
+            return Err(gone);
+        }
         if ended.is_ok() {
             self.connection = Some(line);
-            if wrote && recorders.len() <= KNOWN_RECORDERS {
-                self.recorders = recorders;
+            if memory.recorders.len() <= KNOWN_RECORDERS {
+                self.memory = memory;
             }
         }
         let committed = ended
@@ -104,11 +130,17 @@ impl Writing {
         Ok(pruned)
     }
 
-    /// A last checkpoint leaves a small log, then the connection is closed.
-    pub(super) async fn close(&mut self) {
+    /// A last checkpoint leaves a small log, then the connection is closed. Where another file has
+    /// taken the place of this one it is left open until the process ends: SQLite would take the
+    /// other one's log for its own and delete it.
+    pub(super) async fn close(&mut self, present: bool) {
         let Some(Line { mut connection, .. }) = self.connection.take() else {
             return;
         };
+        if !present {
+            std::mem::forget(connection);
+            return;
+        }
         let checkpoint = sqlx::query("PRAGMA wal_checkpoint(PASSIVE)");
         if let Err(error) = checkpoint.execute(&mut connection).await {
             tracing::debug!(%error, "no checkpoint at the end");
@@ -176,7 +208,7 @@ impl Line {
 /// commit.
 async fn steps(
     connection: &mut SqliteConnection,
-    recorders: &mut apply::Recorders,
+    memory: &mut Memory,
     commands: &[Command],
     now: Timestamp,
 ) -> Result<(Vec<Decided>, bool)> {
@@ -184,10 +216,10 @@ async fn steps(
     let mut decided = Vec::with_capacity(commands.len());
     let mut wrote = false;
     for step in commands.chunks(limits::BATCH_STEP) {
-        let mut state = load::state(connection, &Needs::of(step)).await?;
+        let mut state = load::state(connection, &Needs::of(step), &mut memory.known).await?;
         let (plan, results) = decide(&mut state, step, now);
         wrote |= !plan.is_empty();
-        apply::plan(connection, &plan, &state, recorders).await?;
+        apply::plan(connection, &plan, &state, &mut memory.recorders).await?;
         decided.extend(results);
         if begun.elapsed() > Duration::from_millis(limits::BATCH_MILLIS) {
             break;
