@@ -113,8 +113,6 @@ pub const WAITING_SCAN: usize = 1_000;
 pub const GATE_ROWS_PER_UNIT: usize = 20;
 /// Receivers of one unit whose gates are told.
 pub const UNIT_RECEIVERS: usize = 1_000;
-/// Units that are held against the gates in the overview.
-pub const OVERVIEW_UNITS: usize = 100;
 /// Looks at the newest event of a receiver for a unit in the overview.
 pub const OVERVIEW_LOOKS: usize = 1_000;
 /// Characters in a cursor.

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use epr_mcp::domain::command::{Action, Command};
+use epr_mcp::domain::command::{Action, Command, TurnPolicy};
 use epr_mcp::domain::event::{EventDraft, Payload};
 use epr_mcp::domain::id::{EventId, IdSource, ReceiverId};
 use epr_mcp::domain::principal::{Principal, PrincipalKind, Recorder};
@@ -242,7 +242,7 @@ impl<I: IdSource> Deliveries<I> {
             },
             idempotency_key: None,
             log_only: true,
-            hold_turns: false,
+            turns: TurnPolicy::Allowed,
         }
     }
 }

@@ -7,6 +7,7 @@ use clap::Args;
 use super::{say, setup};
 use crate::config::Options;
 use crate::registry::{Error, Registry};
+use crate::store::sqlite::{built_for, inspect};
 
 /// Flags of `doctor`.
 #[derive(Debug, Args)]
@@ -44,11 +45,36 @@ pub(super) async fn run(options: &Options, args: &DoctorArgs) -> anyhow::Result<
         }
     };
     report.tell("database", &format!("{} ({source})", registry.location()));
+    match unopened(options).await {
+        Ok(None) => {}
+        Ok(Some(why)) => {
+            report.warn("database", &why);
+            return Ok(report.end());
+        }
+        Err(error) => {
+            report.fault("database", &format!("{error:#}"));
+            return Ok(report.end());
+        }
+    }
     if let Err(error) = database(&registry, args, &mut report).await {
         report.fault("database", &error.to_string());
     }
     registry.close().await;
     Ok(report.end())
+}
+
+/// Why the database is not opened here, if opening would change it: that is for a server to do.
+async fn unopened(options: &Options) -> anyhow::Result<Option<String>> {
+    let found = inspect(&setup::sqlite_options(options)?).await?;
+    let own = built_for();
+    Ok(match found {
+        0 => Some("it is not there yet; a server makes it when it starts".to_owned()),
+        older if older < own => Some(format!(
+            "it has schema {older} and this version is built for {own}; `epr-mcp migrate`, or a server when it starts, \
+             brings it up to date"
+        )),
+        _ => None,
+    })
 }
 
 async fn database(

@@ -10,6 +10,7 @@ use crate::config::{JournalMode, Options, PayloadSecrets, Synchronous};
 use crate::domain::id::{IdSource, UlidSource};
 use crate::domain::retention::Retention;
 use crate::domain::schema::Documents;
+use crate::domain::text::FieldCheck;
 use crate::domain::time::{Clock, SystemClock};
 use crate::limits;
 use crate::registry::{Opener, Parts, Registry};
@@ -99,7 +100,7 @@ pub(super) async fn configured(options: &Options) -> anyhow::Result<Registry> {
 /// The built-in documents and those of `--schema-dir`.
 async fn documents(folder: Option<&Path>) -> anyhow::Result<Documents> {
     let mut documents = Documents::built_in();
-    let Some(folder) = folder else {
+    let Some(folder) = folder.filter(|folder| !folder.as_os_str().is_empty()) else {
         return Ok(documents);
     };
     let mut pending = vec![folder.to_path_buf()];
@@ -147,14 +148,19 @@ async fn insert(documents: &mut Documents, path: PathBuf) -> anyhow::Result<()> 
 }
 
 /// The name that stands beside what a local user records.
-pub(super) fn local_name(given: Option<String>) -> String {
+pub(super) fn local_name(given: Option<String>) -> anyhow::Result<String> {
     let from = |name| {
         std::env::var(name)
             .ok()
             .filter(|value: &String| !value.trim().is_empty())
     };
-    given
+    let name = given
+        .filter(|name| !name.trim().is_empty())
         .or_else(|| from("USER"))
         .or_else(|| from("USERNAME"))
-        .unwrap_or_else(|| "local".to_owned())
+        .unwrap_or_else(|| "local".to_owned());
+    let mut check = FieldCheck::default();
+    check.identity("EPR_PRINCIPAL (--principal)", &name);
+    check.finish()?;
+    Ok(name)
 }

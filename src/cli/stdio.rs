@@ -32,7 +32,7 @@ pub(super) const FOREIGN_VARIABLES: [(&str, &str); 2] = [
 pub(super) struct StdioArgs {
     /// Offer only tools that change nothing; beats every other choice of tools
     #[arg(long, env = "EPR_READ_ONLY", value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value_t = false,
-        default_missing_value = "true", value_parser = clap::builder::BoolishValueParser::new(), help_heading = "Tools")]
+        default_missing_value = "true", value_parser = switch, help_heading = "Tools")]
     read_only: bool,
 
     /// Offer exactly these tools
@@ -77,7 +77,7 @@ pub(super) struct StdioArgs {
     /// Refuse a write that would turn a gate until a person has agreed: the client is asked where it can
     /// ask its user, otherwise the assistant calls again with confirm: true
     #[arg(long, env = "EPR_CONFIRM_GATE_TURNS", value_name = "BOOL", num_args = 0..=1, require_equals = true,
-        default_value_t = false, default_missing_value = "true", value_parser = clap::builder::BoolishValueParser::new(),
+        default_value_t = false, default_missing_value = "true", value_parser = switch,
         help_heading = "Tools")]
     confirm_gate_turns: bool,
 
@@ -112,9 +112,9 @@ pub(super) async fn run(options: Options, args: StdioArgs) -> anyhow::Result<Exi
         );
     }
     let selection = ToolSelection::new(&ToolChoice {
-        tools: args.tools,
-        exclude: args.exclude_tools,
-        toolsets: args.toolsets,
+        tools: named(args.tools),
+        exclude: named(args.exclude_tools),
+        toolsets: named(args.toolsets),
         read_only: args.read_only,
     })
     .map_err(anyhow::Error::msg)?;
@@ -127,7 +127,10 @@ pub(super) async fn run(options: Options, args: StdioArgs) -> anyhow::Result<Exi
         Some(demo) => demo.registry.clone(),
         None => setup::configured(&options).await?,
     };
-    let allow_files = match args.allow_files {
+    let allow_files = args
+        .allow_files
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let allow_files = match allow_files {
         Some(folder) => {
             let folder = tokio::fs::canonicalize(&folder).await.map_err(|error| {
                 anyhow::anyhow!(
@@ -146,7 +149,7 @@ pub(super) async fn run(options: Options, args: StdioArgs) -> anyhow::Result<Exi
     let server = McpServer::new(
         registry.clone(),
         McpOptions {
-            principal_name: setup::local_name(args.principal),
+            principal_name: setup::local_name(args.principal)?,
             surface: "mcp-stdio",
             read_only: args.read_only,
             tools: selection,
@@ -170,6 +173,22 @@ pub(super) async fn run(options: Options, args: StdioArgs) -> anyhow::Result<Exi
     drop(throw_away);
     ended?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// A list without what is empty: a variable that is set to nothing says nothing.
+fn named(list: Vec<String>) -> Vec<String> {
+    list.into_iter()
+        .filter(|name| !name.trim().is_empty())
+        .collect()
+}
+
+/// A switch as text; a variable that is set to nothing says nothing.
+fn switch(text: &str) -> Result<bool, String> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "true" | "yes" | "on" | "1" => Ok(true),
+        "" | "false" | "no" | "off" | "0" => Ok(false),
+        _ => Err("write true or false".to_owned()),
+    }
 }
 
 /// Deletes what is not kept for ever, now and then.

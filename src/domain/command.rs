@@ -23,8 +23,29 @@ pub struct Command {
     pub idempotency_key: Option<String>,
     /// Keep the messages in the log only: they are never published.
     pub log_only: bool,
-    /// Refuse it if it would turn a gate: nobody has confirmed that this is meant.
-    pub hold_turns: bool,
+    /// Whether it may turn gates.
+    pub turns: TurnPolicy,
+}
+
+/// Whether a command may turn gates.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum TurnPolicy {
+    /// It may.
+    #[default]
+    Allowed,
+    /// Only what a person has agreed to: the mark of the refusal that asked for it
+    /// ([`Refusal::Unconfirmed`](super::refusal::Refusal::Unconfirmed)).
+    Agreed(Option<String>),
+}
+
+impl TurnPolicy {
+    /// Whether turns with this mark are allowed.
+    pub fn allows(&self, mark: &str) -> bool {
+        match self {
+            Self::Allowed => true,
+            Self::Agreed(agreed) => agreed.as_deref() == Some(mark),
+        }
+    }
 }
 
 /// The changes that there are. Ids are assigned beforehand, so that the fate of a lost commit can

@@ -361,21 +361,19 @@ impl Writer<'_> {
             };
             return Ok((outcome, id.to_string()));
         }
-        if self.command.hold_turns {
-            return Err(Refusal::Unconfirmed {
-                unit: None,
-                turns: vec![GateTurning {
-                    id: id.to_string(),
-                    name: group.name.clone(),
-                    what: if enabled {
-                        "put in force"
-                    } else {
-                        "put out of force"
-                    },
-                }],
-                more: false,
-            });
-        }
+        let turning = GateTurning {
+            id: id.to_string(),
+            name: group.name.clone(),
+            what: if enabled {
+                "put in force"
+            } else {
+                "put out of force"
+            },
+        };
+        event::agreed(
+            &self.command.turns,
+            Refusal::unconfirmed(None, vec![turning]),
+        )?;
         group.enabled = enabled;
         group.updated_at = self.now.max(group.updated_at.plus_micros(1));
         if enabled {

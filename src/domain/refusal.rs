@@ -3,7 +3,14 @@
 
 use std::fmt;
 
+use data_encoding::HEXLOWER;
+use sha2::{Digest, Sha256};
+
 use super::text::quoted;
+use crate::limits;
+
+/// Bytes of the candidates that one refusal lists; they can be long.
+const CANDIDATES_BYTES: usize = 6_000;
 
 /// One field that is not as it must be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -184,6 +191,8 @@ pub enum Refusal {
         turns: Vec<GateTurning>,
         /// Whether there are more.
         more: bool,
+        /// Stands for exactly these turns, the ones that are not named with them.
+        mark: String,
     },
     /// A payload that holds a secret, where such payloads are refused.
     SecretInPayload {
@@ -192,7 +201,7 @@ pub enum Refusal {
     },
     /// The messages that were asked for are deleted.
     Gone {
-        /// The position of the oldest message that there is, or of the next one.
+        /// The position from which on nothing is deleted.
         oldest: i64,
     },
     /// The database cannot be used now.
@@ -205,6 +214,27 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// A write that would turn these gates, of a unit or of all of them.
+    pub fn unconfirmed(unit: Option<String>, mut turns: Vec<GateTurning>) -> Self {
+        let mut hash = Sha256::new();
+        for text in unit
+            .iter()
+            .map(String::as_str)
+            .chain(turns.iter().flat_map(|turn| [turn.id.as_str(), turn.what]))
+        {
+            hash.update((text.len() as u64).to_be_bytes());
+            hash.update(text);
+        }
+        let more = turns.len() > limits::CANDIDATES;
+        turns.truncate(limits::CANDIDATES);
+        Self::Unconfirmed {
+            unit,
+            turns,
+            more,
+            mark: HEXLOWER.encode(&hash.finalize()),
+        }
+    }
+
     /// A stable word for programs.
     pub const fn code(&self) -> &'static str {
         match self {
@@ -250,11 +280,21 @@ impl Refusal {
                 format!("Look it up with {}.", search_tool(kind))
             }
             Self::NotFound { near, .. } => format!("Did you mean {}?", near.join(", ")),
-            Self::Ambiguous { candidates, more, .. } => format!(
-                "Pass one of these{}: {}.",
-                if *more { " (there are more; add another field)" } else { "" },
-                candidates.join("; ")
-            ),
+            Self::Ambiguous { candidates, more, .. } => {
+                let mut listed = String::new();
+                let mut left_out = *more;
+                for candidate in candidates {
+                    if !listed.is_empty() && listed.len() + candidate.len() > CANDIDATES_BYTES {
+                        left_out = true;
+                        break;
+                    }
+                    let gap = if listed.is_empty() { "" } else { "; " };
+                    listed.push_str(gap);
+                    listed.push_str(candidate);
+                }
+                let more = if left_out { " (there are more; add another field)" } else { "" };
+                format!("Pass one of these{more}: {listed}.")
+            }
             Self::Conflict { kind, existing, .. } => format!(
                 "Use {existing}, or create the new {kind} under another version."
             ),
@@ -407,7 +447,9 @@ impl fmt::Display for Refusal {
             Self::Uncertain { why } => {
                 write!(f, "It is not known whether this was written: {why}.")
             }
-            Self::Unconfirmed { unit, turns, more } => {
+            Self::Unconfirmed {
+                unit, turns, more, ..
+            } => {
                 write!(f, "This would ")?;
                 for (i, turn) in turns.iter().enumerate() {
                     let gap = if i == 0 { "" } else { ", " };

@@ -1,5 +1,8 @@
 //! Known shapes of secrets in recorded text: told of when they come in, and replaced before an
 //! assistant sees them. What is stored stays as it was sent.
+//!
+//! A string is masked before it is quoted or becomes part of JSON, never afterwards: what looks like
+//! the end of a secret could stand in another string.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -43,77 +46,93 @@ impl Iterator for Secrets<'_> {
     }
 }
 
-/// What the first secret in a JSON text is, if it holds one.
+/// What the first secret in a JSON text is, if one of its strings holds one.
 pub fn first_in_json(json: &str) -> Option<&'static str> {
-    secrets(&plain_escapes(json)).next().map(|(_, what)| what)
+    literals(json)
+        .filter_map(|place| {
+            let text = unescaped(json.get(place)?)?;
+            secrets(&text).next().map(|(_, what)| what)
+        })
+        .next()
 }
 
-/// Text with every known secret replaced by `[masked …]`.
+/// A string with every known secret in it replaced by `[masked …]`.
 pub fn masked(text: &str) -> Cow<'_, str> {
-    let mut found = secrets(text).peekable();
-    if found.peek().is_none() {
-        return Cow::Borrowed(text);
-    }
-    let mut out = String::with_capacity(text.len());
+    replaced(text, |_| true)
+}
+
+/// Finished text with the tokens in it replaced: those that consist of letters, digits and a few
+/// signs, and so reach over the end of no quotation.
+pub fn masked_tokens(text: &str) -> Cow<'_, str> {
+    replaced(text, |what| what != PRIVATE_KEY)
+}
+
+fn replaced(text: &str, which: impl Fn(&'static str) -> bool) -> Cow<'_, str> {
+    let mut out = String::new();
     let mut copied = 0;
-    for (place, what) in found {
+    for (place, what) in secrets(text).filter(|(_, what)| which(what)) {
         out.push_str(text.get(copied..place.start).unwrap_or_default());
         out.push_str("[masked ");
         out.push_str(what);
         out.push(']');
         copied = place.end;
     }
+    if copied == 0 {
+        return Cow::Borrowed(text);
+    }
     out.push_str(text.get(copied..).unwrap_or_default());
     Cow::Owned(out)
 }
 
-/// [`masked`] for JSON text, in which a secret may hide behind escapes.
+/// JSON text in which every string is [`masked`], whatever escapes it is written with; nothing else
+/// is changed.
 pub fn masked_json(json: &str) -> Cow<'_, str> {
-    match plain_escapes(json) {
-        Cow::Borrowed(_) => masked(json),
-        // Only a text that holds a secret is changed.
-        Cow::Owned(plain) => match masked(&plain) {
-            Cow::Borrowed(_) => Cow::Borrowed(json),
-            Cow::Owned(masked) => Cow::Owned(masked),
-        },
+    let mut out = String::new();
+    let mut copied = 0;
+    for place in literals(json) {
+        let literal = json.get(place.clone()).unwrap_or_default();
+        let Some(text) = unescaped(literal) else {
+            continue;
+        };
+        if let Cow::Owned(masked) = masked(&text) {
+            out.push_str(json.get(copied..place.start).unwrap_or_default());
+            out.push_str(&serde_json::Value::String(masked).to_string());
+            copied = place.end;
+        }
     }
-}
-
-/// JSON text in which no visible ASCII character but `"` and `\` is written as an escape: the same
-/// value.
-fn plain_escapes(json: &str) -> Cow<'_, str> {
-    if !json.contains("\\u00") && !json.contains("\\/") {
+    if copied == 0 {
         return Cow::Borrowed(json);
     }
-    let mut out = String::with_capacity(json.len());
-    let mut rest = json;
-    while let Some(at) = rest.find('\\') {
-        let (before, escape) = rest.split_at(at);
-        out.push_str(before);
-        let code = escape
-            .strip_prefix("\\u00")
-            .and_then(|digits| digits.get(..2))
-            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        let length = match code {
-            Some(code) if code.is_ascii_graphic() && code != b'"' && code != b'\\' => {
-                out.push(char::from(code));
-                6
-            }
-            _ if escape.starts_with("\\/") => {
-                out.push('/');
-                2
-            }
-            // The character after the backslash belongs to it: `\\u0041` is no escape of an A.
-            _ => {
-                let length = 1 + escape.chars().nth(1).map_or(0, char::len_utf8);
-                out.push_str(escape.get(..length).unwrap_or(escape));
-                length
-            }
-        };
-        rest = escape.get(length..).unwrap_or_default();
-    }
-    out.push_str(rest);
+    out.push_str(json.get(copied..).unwrap_or_default());
     Cow::Owned(out)
+}
+
+/// The string literals of a JSON text, with their quotes: where each stands.
+fn literals(json: &str) -> impl Iterator<Item = Range<usize>> {
+    let bytes = json.as_bytes();
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let start = at + bytes.get(at..)?.iter().position(|byte| *byte == b'"')?;
+        let mut end = start + 1;
+        loop {
+            match bytes.get(end)? {
+                b'"' => break,
+                b'\\' => end += 2,
+                _ => end += 1,
+            }
+        }
+        at = end + 1;
+        Some(start..at)
+    })
+}
+
+/// What a string literal says.
+fn unescaped(literal: &str) -> Option<Cow<'_, str>> {
+    if literal.contains('\\') {
+        return serde_json::from_str(literal).ok().map(Cow::Owned);
+    }
+    let inside = literal.strip_prefix('"')?.strip_suffix('"')?;
+    Some(Cow::Borrowed(inside))
 }
 
 /// Masks every string of a value, keys too, and counts the strings that were changed.
@@ -135,8 +154,12 @@ pub fn mask_value(value: &mut Value) -> usize {
             {
                 let old = std::mem::take(fields);
                 for (key, value) in old {
-                    let new = masked(&key).into_owned();
+                    let mut new = masked(&key).into_owned();
                     count += usize::from(new != key);
+                    // Two that look the same now are still two.
+                    while fields.contains_key(&new) {
+                        new.push('\'');
+                    }
                     fields.insert(new, value);
                 }
             }
@@ -145,6 +168,8 @@ pub fn mask_value(value: &mut Value) -> usize {
         _ => 0,
     }
 }
+
+const PRIVATE_KEY: &str = "private key";
 
 /// A prefix, the characters that follow it, and how many there must be.
 struct Shape {
@@ -212,7 +237,7 @@ fn secret_at(
     no_jwt_before: &mut usize,
 ) -> Option<(usize, &'static str)> {
     if rest.starts_with("-----BEGIN ") {
-        return private_key(rest).map(|length| (length, "private key"));
+        return private_key(rest).map(|length| (length, PRIVATE_KEY));
     }
     if !starts_a_word(text, at) {
         return None;
@@ -250,15 +275,11 @@ fn token_char(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_' || c == '-'
 }
 
-/// Whether a word can start here. In JSON text the character before may belong to an escape.
+/// Whether a word can start here.
 fn starts_a_word(text: &str, at: usize) -> bool {
     let before = text.get(..at).unwrap_or_default();
-    let mut back = before.chars().rev();
-    match back.next() {
-        Some('n' | 'r' | 't') if back.next() == Some('\\') => true,
-        Some(c) => !c.is_alphanumeric() && c != '_',
-        None => true,
-    }
+    let last = before.chars().next_back();
+    last.is_none_or(|c| !c.is_alphanumeric() && c != '_')
 }
 
 /// Three base64url parts; the caller has seen that the first starts a JSON object.
@@ -280,7 +301,7 @@ fn jwt(rest: &str) -> Option<usize> {
     Some(length)
 }
 
-/// A PEM private key, to its end line; without one, to the end of the string that it stands in.
+/// A PEM private key, to its end line; without one, to the end of the string.
 fn private_key(rest: &str) -> Option<usize> {
     const LABEL: usize = 40;
     let inside = rest.strip_prefix("-----BEGIN ")?;
@@ -291,9 +312,8 @@ fn private_key(rest: &str) -> Option<usize> {
         return None;
     }
     let end = format!("-----END {label}-----");
-    let string = rest.get(..rest.find('"').unwrap_or(rest.len()))?;
-    let found = string.find(&end).map(|start| start + end.len());
-    Some(found.unwrap_or(string.len()))
+    let found = rest.find(&end).map(|start| start + end.len());
+    Some(found.unwrap_or(rest.len()))
 }
 
 #[cfg(test)]
@@ -306,9 +326,9 @@ mod tests {
         assert_eq!(masked(&runs), runs);
         let dots = "eyJaaaaaaaa.!".repeat(100_000);
         assert_eq!(masked(&dots), dots);
-        let opened = format!("[{}]", "\"-----BEGIN PRIVATE KEY-----\",".repeat(40_000));
+        let opened = format!("[{}0]", "\"-----BEGIN PRIVATE KEY-----\",".repeat(40_000));
         assert_eq!(
-            masked(&opened).matches("[masked private key]").count(),
+            masked_json(&opened).matches("[masked private key]").count(),
             40_000
         );
         let unlabelled = "-----BEGIN ".repeat(100_000);
@@ -331,23 +351,37 @@ mod tests {
                 masked(&format!("a {text}, b")),
                 format!("a [masked {what}], b")
             );
-            assert_eq!(
-                masked(&format!("\"x\\n{text}\"")),
-                format!("\"x\\n[masked {what}]\"")
-            );
+            // Whatever stands before it, and however that is written.
+            for before in [
+                "\\n", "\\f", "\\b", "\\u0009", "\\u0020", "\\u0022", "\\u2013", "\\\\",
+            ] {
+                let json = format!("[\"x{before}{text}\"]");
+                assert_eq!(first_in_json(&json), Some(what), "{json}");
+                let masked: Value = serde_json::from_str(&masked_json(&json)).unwrap();
+                let shown = masked[0].as_str().unwrap();
+                assert!(shown.ends_with(&format!("[masked {what}]")), "{shown}");
+            }
         }
     }
 
     #[test]
-    fn a_private_key_is_masked_whole() {
+    fn a_private_key_is_masked_whole_and_nothing_behind_it() {
         let key = "-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----";
         assert_eq!(masked(&format!("[{key}]")), "[[masked private key]]");
         assert_eq!(
-            masked("{\"k\":\"-----BEGIN PRIVATE KEY-----\\nMII\"}"),
-            "{\"k\":\"[masked private key]\"}"
+            masked_json(
+                r#"{"k":"-----BEGIN PRIVATE KEY-----\nMII\"}","end":"-----END PRIVATE KEY-----"}"#
+            ),
+            r#"{"k":"[masked private key]","end":"-----END PRIVATE KEY-----"}"#
         );
         let public = "-----BEGIN PUBLIC KEY-----\nMIIE\n-----END PUBLIC KEY-----";
         assert_eq!(masked(public), public);
+        // In finished text nobody knows where a string ends.
+        assert_eq!(masked_tokens(key), key);
+        assert_eq!(
+            masked_tokens("«AKIAIOSFODNN7EXAMPLE» and"),
+            "«[masked AWS key id]» and"
+        );
     }
 
     #[test]
@@ -368,22 +402,28 @@ mod tests {
     fn a_secret_cannot_hide_behind_escapes() {
         let key = "AKIAIOSFODNN7EXAMPLE";
         let hidden: String = key.bytes().map(|b| format!("\\u{b:04x}")).collect();
-        let json = format!("[\"{hidden}\"]");
-        assert_eq!(masked_json(&json), "[\"[masked AWS key id]\"]");
+        let json = format!("[1, \"{hidden}\" , \"\\u00e9\"]");
+        assert_eq!(
+            masked_json(&json),
+            "[1, \"[masked AWS key id]\" , \"\\u00e9\"]"
+        );
         assert_eq!(first_in_json(&json), Some("AWS key id"));
-        assert_eq!(first_in_json(&format!("[\"{key}\"]")), Some("AWS key id"));
         // No escape of an A, and text without a secret stays byte for byte.
         for json in [
             format!("[\"\\\\u0041{}\"]", &key[1..]),
             "[\"\\u0041 \\u00e9 \\/ \\\\ \\\" é\"]".to_owned(),
+            "[\"unfinished \\".to_owned(),
         ] {
             assert_eq!(masked_json(&json), json);
             assert_eq!(first_in_json(&json), None);
         }
-        assert_eq!(
-            plain_escapes(r#"["\u0041\u0022\u005c\u0009\/\\/"]"#),
-            r#"["A\u0022\u005c\u0009/\\/"]"#
-        );
+    }
+
+    #[test]
+    fn keys_that_look_the_same_when_masked_stay_two() {
+        let mut value = serde_json::json!({"AKIAIOSFODNN7EXAMPLE": 1, "AKIAIOSFODNN7EXAMPL2": 2});
+        assert_eq!(mask_value(&mut value), 2);
+        assert_eq!(value.as_object().unwrap().len(), 2, "{value}");
     }
 
     #[test]

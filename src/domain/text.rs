@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::refusal::{FieldFault, Refusal};
+use super::secrets::masked;
 use crate::limits;
 
 /// Collects what is wrong with the fields of one command, so that all of it is told at once.
@@ -82,9 +83,10 @@ pub fn is_hidden(c: char) -> bool {
             | '\u{E0000}'..='\u{E0FFF}')
 }
 
-/// A string that we did not make, for prose: inside «…», hidden characters and the quotes
-/// themselves escaped, cut after `limit` characters with the number of the missing ones.
+/// A string that we did not make, for prose: inside «…», known secrets masked, hidden characters and
+/// the quotes themselves escaped, cut after `limit` characters with the number of the missing ones.
 pub fn quoted_to(value: &str, limit: usize) -> String {
+    let value = masked(value);
     let mut out = String::with_capacity(value.len().min(limit * 4) + 8);
     out.push('«');
     let mut chars = value.chars();

@@ -1,10 +1,11 @@
 //! Asking a person before a gate turns (MCP 2026-07-28, multi round-trip requests: a call is
 //! answered by a question, and sent again with the answer).
 //!
-//! What is asked is what the registry has refused inside its writing transaction. The answer belongs
-//! to one call: the state that goes with the question is a digest of the tool and its arguments, so
-//! that an answer to one question confirms no other write. A client that speaks an older revision,
-//! or cannot ask its user, reads the refusal instead and may call again with `confirm: true`.
+//! What is asked is what the registry has refused inside its writing transaction. The answer counts
+//! for that alone: the state that goes with the question is the mark of the very gate turns, with a
+//! digest of the tool and its arguments. If other gates would turn by the time of the answer, it is
+//! asked again. A client that speaks an older revision, or cannot ask its user, reads the refusal
+//! instead and may call again with `confirm: true`.
 
 use std::collections::BTreeMap;
 
@@ -18,19 +19,22 @@ use sha2::{Digest, Sha256};
 
 use super::error::ToolError;
 use crate::domain::refusal::Refusal;
-use crate::domain::secrets::masked;
+use crate::domain::secrets::masked_tokens;
 use crate::registry::Error;
 
 /// The name of the question, and of its one field.
 const CONFIRM: &str = "confirm";
 
 /// What the client has answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Answered {
     /// Nothing was asked, or something else.
     Nothing,
-    /// The user agrees.
-    Yes,
+    /// The user agrees to the gate turns with this mark.
+    Yes {
+        /// The mark.
+        mark: String,
+    },
     /// The user does not.
     No,
 }
@@ -44,13 +48,17 @@ pub(crate) fn answered(request: &CallToolRequestParams) -> Answered {
     else {
         return Answered::Nothing;
     };
-    if request.request_state.as_deref() != Some(&state(&request.name, request.arguments.as_ref())) {
+    let call = digest(&request.name, request.arguments.as_ref());
+    let state = request.request_state.as_deref().unwrap_or_default();
+    let Some((mark, _)) = state.split_once('.').filter(|(_, of)| *of == call) else {
         return Answered::Nothing;
-    }
+    };
     let accepted = answer.get("action").and_then(Value::as_str) == Some("accept");
     let agreed = answer.pointer("/content/confirm").and_then(Value::as_bool) == Some(true);
     if accepted && agreed {
-        Answered::Yes
+        Answered::Yes {
+            mark: mark.to_owned(),
+        }
     } else {
         Answered::No
     }
@@ -64,7 +72,8 @@ pub(crate) fn question(
     arguments: Option<&Map<String, Value>>,
     error: &ToolError,
 ) -> Option<InputRequiredResult> {
-    let ToolError::Registry(Error::Refused(refusal @ Refusal::Unconfirmed { .. })) = error else {
+    let ToolError::Registry(Error::Refused(refusal @ Refusal::Unconfirmed { mark, .. })) = error
+    else {
         return None;
     };
     let modern = context
@@ -81,18 +90,18 @@ pub(crate) fn question(
         .ok()?;
     let request = ElicitRequest::new(ElicitRequestParams::FormElicitationParams {
         meta: None,
-        message: masked(&refusal.to_string()).into_owned(),
+        message: masked_tokens(&refusal.to_string()).into_owned(),
         requested_schema: schema,
     });
     let requests = BTreeMap::from([(CONFIRM.to_owned(), InputRequest::Elicitation(request))]);
     Some(InputRequiredResult::new(
         Some(requests),
-        Some(state(tool, arguments)),
+        Some(format!("{mark}.{}", digest(tool, arguments))),
     ))
 }
 
 /// Stands for one call.
-fn state(tool: &str, arguments: Option<&Map<String, Value>>) -> String {
+fn digest(tool: &str, arguments: Option<&Map<String, Value>>) -> String {
     let arguments = arguments.cloned().unwrap_or_default();
     let text = format!("{tool} {}", Value::Object(arguments));
     data_encoding::HEXLOWER.encode(&Sha256::digest(text.as_bytes()))
@@ -114,13 +123,17 @@ mod tests {
 
     #[test]
     fn an_answer_counts_for_the_call_that_it_was_given_for() {
-        let arguments = json!({"a": 1}).as_object().cloned();
-        let own = state("create_event", arguments.as_ref());
+        let state = |arguments: Value| {
+            let digest = digest("create_event", arguments.as_object());
+            format!("mark.{digest}")
+        };
+        let own = state(json!({"a": 1}));
         let yes = json!({"action": "accept", "content": {"confirm": true}});
         let read = |state: &str, answer: &Value| {
             answered(&request(Some(state.to_owned()), answer.clone()))
         };
-        assert_eq!(read(&own, &yes), Answered::Yes);
+        let mark = "mark".to_owned();
+        assert_eq!(read(&own, &yes), Answered::Yes { mark });
         for no in [
             json!({"action": "accept", "content": {"confirm": false}}),
             json!({"action": "accept"}),
@@ -130,8 +143,9 @@ mod tests {
         ] {
             assert_eq!(read(&own, &no), Answered::No, "{no}");
         }
-        let other = state("create_event", json!({"a": 2}).as_object());
-        assert_eq!(read(&other, &yes), Answered::Nothing);
+        for other in [state(json!({"a": 2})), "mark".to_owned(), String::new()] {
+            assert_eq!(read(&other, &yes), Answered::Nothing, "{other}");
+        }
         assert_eq!(answered(&request(None, yes)), Answered::Nothing);
         assert_eq!(
             answered(&CallToolRequestParams::new("create_event")),

@@ -4,7 +4,7 @@ use rmcp::ErrorData;
 use rmcp::model::{CallToolResult, ContentBlock};
 
 use crate::domain::refusal::Refusal;
-use crate::domain::secrets::masked;
+use crate::domain::secrets::masked_tokens;
 use crate::domain::text::escape_hidden_in_json;
 use crate::registry::Error;
 
@@ -57,7 +57,7 @@ impl ToolError {
 /// One line in which every character shows and no known secret does. Foreign text in a refusal is quoted where it is made;
 /// this is the second lock.
 fn visible(text: &str) -> String {
-    escape_hidden_in_json(&masked(text))
+    escape_hidden_in_json(&masked_tokens(text))
         .replace('\n', "\\u000a")
         .replace('\r', "\\u000d")
 }

@@ -42,6 +42,7 @@ impl McpServer {
         ToolCx {
             server: self.clone(),
             principal,
+            agreed: None,
         }
     }
 
@@ -115,22 +116,20 @@ impl ServerHandler for McpServer {
 
     async fn call_tool(
         &self,
-        mut request: CallToolRequestParams,
+        request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let Some(tool) = self.tools().find(|tool| tool.name == request.name) else {
             return Err(self.unknown_tool(&request.name));
         };
+        let mut cx = self.cx(&context);
         // Kept for the question that a write may be answered with.
         let mut asked = None;
         if self.options().confirm_gate_turns && tool.effect.writes() {
             asked = Some(request.arguments.clone());
             match confirm::answered(&request) {
                 Answered::Nothing => {}
-                Answered::Yes => {
-                    let arguments = request.arguments.get_or_insert_default();
-                    arguments.insert("confirm".to_owned(), true.into());
-                }
+                Answered::Yes { mark } => cx.agreed = Some(mark),
                 Answered::No => {
                     let text = "The user did not confirm it; nothing was written.".to_owned();
                     return Ok(refused(tool, ToolError::Other(text)).into());
@@ -141,7 +140,7 @@ impl ServerHandler for McpServer {
         // In a task of its own: a defect in a tool answers as an error instead of not at all, and
         // dropping the set stops the tool when the call is cancelled.
         let mut running = JoinSet::new();
-        running.spawn((tool.run)(self.cx(&context), args));
+        running.spawn((tool.run)(cx, args));
         let ended = tokio::select! {
             ended = running.join_next() => ended,
             () = context.ct.cancelled() => return Err(ErrorData::internal_error("The call was cancelled.", None)),

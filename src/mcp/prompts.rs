@@ -7,7 +7,7 @@ use super::args::unquoted;
 use super::error::protocol_error;
 use super::render::gate::unit_text;
 use super::tool::ToolCx;
-use crate::domain::secrets::masked;
+use crate::domain::secrets::masked_tokens;
 use crate::domain::text::quoted;
 use crate::domain::unit::UnitQuery;
 use crate::limits;
@@ -110,9 +110,9 @@ pub(crate) async fn get(
          search_events on the unit shows what else happened. Do not record anything to make a gate open.",
         cx.registry().now()
     );
-    let text = masked(&text);
+    let text = masked_tokens(&text);
     Ok(
         GetPromptResult::new(vec![PromptMessage::new_text(Role::User, text)])
-            .with_description(format!("Readiness of {}", unit.unit.uri())),
+            .with_description(masked_tokens(&format!("Readiness of {}", unit.unit.uri()))),
     )
 }

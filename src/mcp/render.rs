@@ -7,6 +7,7 @@ pub(crate) mod record;
 
 use serde_json::{Map, Value};
 
+use crate::domain::json::escape_token;
 use crate::domain::text::escape_hidden_in_json;
 
 /// Builds a JSON object, leaving out what is null or empty.
@@ -81,6 +82,62 @@ pub(crate) fn json_text(value: &Value) -> String {
     escape_hidden_in_json(&value.to_string())
 }
 
+/// A value that keeps to about `most` bytes: of its longest lists the rest is left out and counted.
+pub(crate) fn fitted(mut value: Value, most: usize) -> Value {
+    loop {
+        let bytes = json_text(&value).len();
+        if bytes <= most || !shorten_longest(&mut value) {
+            return value;
+        }
+    }
+}
+
+/// Halves the list with the most text in it, of those with several items; tells whether there was
+/// one.
+fn shorten_longest(value: &mut Value) -> bool {
+    fn longest(value: &Value, at: &mut Vec<String>, best: &mut (usize, Vec<String>)) {
+        match value {
+            Value::Array(items) => {
+                let bytes: usize = items.iter().map(|item| item.to_string().len()).sum();
+                if items.len() > 2 && bytes > best.0 {
+                    *best = (bytes, at.clone());
+                }
+                for (i, item) in items.iter().enumerate() {
+                    at.push(i.to_string());
+                    longest(item, at, best);
+                    at.pop();
+                }
+            }
+            Value::Object(fields) => {
+                for (key, field) in fields {
+                    at.push(escape_token(key));
+                    longest(field, at, best);
+                    at.pop();
+                }
+            }
+            _ => {}
+        }
+    }
+    let mut best = (0, Vec::new());
+    longest(value, &mut Vec::new(), &mut best);
+    let pointer: String = best.1.iter().map(|part| format!("/{part}")).collect();
+    let Some(Value::Array(items)) = value.pointer_mut(&pointer).filter(|_| best.0 > 0) else {
+        return false;
+    };
+    let counted = items
+        .last()
+        .and_then(|last| last.get("more"))
+        .and_then(Value::as_u64);
+    if counted.is_some() {
+        items.pop();
+    }
+    let kept = items.len() / 2;
+    let more = (items.len() - kept) as u64 + counted.unwrap_or_default();
+    items.truncate(kept);
+    items.push(Obj::new().put("more", more).into());
+    true
+}
+
 /// A call written out: the tool's name and its arguments as JSON.
 pub(crate) fn call(tool: &str, arguments: &[(&str, Value)]) -> String {
     let arguments: Map<_, _> = arguments
@@ -142,6 +199,24 @@ mod tests {
         );
         assert_eq!(call("describe_registry", &[]), "describe_registry {}");
         assert_eq!(json_text(&"a\u{202e}b".into()), "\"a\\u202eb\"");
+    }
+
+    #[test]
+    fn long_lists_are_shortened_until_the_whole_fits() {
+        let names =
+            |n: usize| -> Vec<Value> { (0..n).map(|i| format!("{i:0>50}").into()).collect() };
+        let value: Value = Obj::new()
+            .put("few", names(3))
+            .put("many", names(100))
+            .into();
+        let short = fitted(value.clone(), 1_000);
+        assert!(short.to_string().len() <= 1_000, "{short}");
+        let many = short["many"].as_array().unwrap();
+        let told = many.last().unwrap()["more"].as_u64().unwrap() as usize;
+        assert_eq!(many.len() - 1 + told, 100);
+        assert_eq!(fitted(value.clone(), 100_000), value);
+        let text: Value = "x".repeat(2_000).into();
+        assert_eq!(fitted(text.clone(), 1_000), text, "only lists are cut");
     }
 
     #[test]

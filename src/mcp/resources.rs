@@ -19,7 +19,7 @@ use super::tools::describe_registry;
 use crate::domain::event::{WireEvent, WireReceiver};
 use crate::domain::receiver::DefinedReceiver;
 use crate::domain::search::EventFilter;
-use crate::domain::secrets::{masked, masked_json};
+use crate::domain::secrets::{masked_json, masked_tokens};
 use crate::domain::text::{escape_hidden_in_json, quoted};
 use crate::domain::unit::{Unit, UnitQuery};
 use crate::limits;
@@ -59,7 +59,9 @@ pub(crate) async fn list(
                 .with_mime_type(JSON),
         );
     }
-    for (unit, last) in units {
+    // An address is exact or of no use: a unit whose name looks like a secret is left to the tools.
+    let shown = |uri: &String| matches!(masked_tokens(uri), std::borrow::Cow::Borrowed(_));
+    for (unit, last) in units.into_iter().filter(|(unit, _)| shown(&unit.uri())) {
         resources.push(
             Resource::new(
                 unit.uri(),
@@ -147,7 +149,7 @@ pub(crate) async fn read(cx: &ToolCx, uri: &str) -> Result<ReadResourceResult, E
     let shown = if mime == JSON {
         masked_json(&text)
     } else {
-        masked(&text)
+        masked_tokens(&text)
     };
     Ok(ReadResourceResult::new(vec![
         ResourceContents::text(shown, uri).with_mime_type(mime),

@@ -36,7 +36,7 @@ use super::McpServer;
 use crate::limits;
 
 /// Seconds that calls in progress are given when the input has ended.
-const LAST_CALLS_SECONDS: u64 = 30;
+const LAST_CALLS_SECONDS: u64 = 10;
 
 /// Why serving ended badly.
 #[derive(Debug)]

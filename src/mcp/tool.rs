@@ -13,8 +13,9 @@ use super::args::Args;
 use super::error::ToolError;
 use super::render::json_text;
 use super::schema::{Extras, Param, input_schema, output_schema};
+use crate::domain::command::TurnPolicy;
 use crate::domain::principal::Principal;
-use crate::domain::secrets::{mask_value, masked};
+use crate::domain::secrets::{mask_value, masked_tokens};
 use crate::registry::Registry;
 
 /// A future on the heap.
@@ -111,6 +112,8 @@ pub(crate) struct ToolCx {
     pub(crate) server: McpServer,
     /// Who asks.
     pub(crate) principal: Principal,
+    /// The mark of the gate turns that a person has agreed to in this call.
+    pub(crate) agreed: Option<String>,
 }
 
 impl ToolCx {
@@ -119,9 +122,13 @@ impl ToolCx {
         self.server.registry()
     }
 
-    /// Whether a write that turns a gate has to be refused, for want of confirmation.
-    pub(crate) fn holds_turns(&self, confirm: Option<bool>) -> bool {
-        self.server.options().confirm_gate_turns && confirm != Some(true)
+    /// Whether a write may turn gates.
+    pub(crate) fn turns(&self, confirm: Option<bool>) -> TurnPolicy {
+        if self.server.options().confirm_gate_turns && confirm != Some(true) {
+            TurnPolicy::Agreed(self.agreed.clone())
+        } else {
+            TurnPolicy::Allowed
+        }
     }
 }
 
@@ -148,7 +155,7 @@ impl Answer {
     /// A composed answer, written to be read.
     pub(crate) fn composed(text: String) -> Self {
         Self {
-            text: masked(&text).into_owned(),
+            text: masked_tokens(&text).into_owned(),
             structured: None,
             links: Vec::new(),
         }

@@ -1,6 +1,6 @@
 //! Receivers and groups: creating, enabling, reading, listing.
 
-use super::naming::names_receiver;
+use super::naming::{is_ambiguous, names_receiver};
 use super::views::{
     DefinitionPage, GroupInput, GroupWritten, PassingUnits, ReceiverInput, ReceiverWritten,
     Warning, WriteOptions,
@@ -162,9 +162,12 @@ impl Registry {
             .first_members(store.as_ref(), principal, options)
             .await?;
         for what in &input.receivers {
-            let id = match first.iter().find(|member| names_receiver(what, member)) {
-                Some(member) => member.id,
-                None => self.receiver_named(store.as_ref(), what).await?.id,
+            let id = match self.receiver_named(store.as_ref(), what).await {
+                Err(error) if is_ambiguous(&error) => {
+                    let member = first.iter().find(|member| names_receiver(what, member));
+                    member.ok_or(error)?.id
+                }
+                named => named?.id,
             };
             draft.event_receiver_ids.push(id);
         }
@@ -247,9 +250,15 @@ impl Registry {
     ) -> Result<GroupWritten> {
         principal.require(Scope::Define)?;
         let store = self.store().await?;
-        let id = match self.first_use(store.as_ref(), principal, options).await? {
-            Some(first) => self.first_group(store.as_ref(), &first, group).await?,
-            None => self.group_named(store.as_ref(), group).await?.id,
+        let id = match self.group_named(store.as_ref(), group).await {
+            Err(error) if is_ambiguous(&error) => {
+                let first = self.first_use(store.as_ref(), principal, options).await?;
+                let first = first.and_then(|id| id.parse::<GroupId>().ok());
+                let found = store.groups(first.as_slice()).await?.pop();
+                let meant = |g: &Group| group.trim() == g.name || group.trim() == g.kind;
+                found.filter(meant).ok_or(error)?.id
+            }
+            named => named?.id,
         };
         match self
             .submit(principal, Action::SetGroupEnabled { id, enabled }, options)
@@ -270,18 +279,6 @@ impl Registry {
             }
             _ => Err(unexpected()),
         }
-    }
-
-    /// The group that a repeated command means.
-    async fn first_group(&self, store: &dyn Store, first: &str, what: &str) -> Result<GroupId> {
-        let what = what.trim();
-        if let Ok(id) = first.parse::<GroupId>()
-            && let Some(group) = store.groups(&[id]).await?.first()
-            && (what == group.name || what == group.kind || what == first)
-        {
-            return Ok(id);
-        }
-        Ok(self.group_named(store, what).await?.id)
     }
 
     async fn group_written(

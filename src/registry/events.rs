@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::naming::{means_unit, names_receiver};
+use super::naming::{is_ambiguous, means_unit, names_receiver};
 use super::schemas::Findings;
 use super::views::{
-    EventInput, EventView, EventWritten, PayloadInput, UnitInput, Warning, WriteOptions,
+    EventHead, EventInput, EventView, EventWritten, PayloadInput, UnitInput, Warning, WriteOptions,
 };
 use super::{Registry, Result, unexpected};
 use crate::domain::command::{Action, Outcome};
@@ -42,20 +42,27 @@ impl Registry {
     ) -> Result<EventWritten> {
         principal.require(Scope::Record)?;
         let store = self.store().await?;
-        // What a repeated command named may have got namesakes since: it means what it meant.
         let first = self.first_event(store.as_ref(), principal, options).await?;
-        let receiver = match &first {
-            Some((_, receiver)) if names_receiver(&input.receiver, receiver) => receiver.clone(),
-            _ => self.receiver_named(store.as_ref(), &input.receiver).await?,
-        };
-        let unit = match (input.unit, &first) {
-            (UnitInput::Exact(unit), _) => unit,
-            (UnitInput::Existing(query), Some((event, _))) if means_unit(&query, &event.unit) => {
-                event.unit.clone()
+        let named = self.receiver_named(store.as_ref(), &input.receiver).await;
+        let receiver = match (named, &first) {
+            (Err(error), Some((_, receiver)))
+                if is_ambiguous(&error) && names_receiver(&input.receiver, receiver) =>
+            {
+                receiver.clone()
             }
-            (UnitInput::Existing(query), _) => {
-                let meant = self.unit_meant(store.as_ref(), &query).await;
-                meant.map_err(|error| missing_parts(error, &query))?.0
+            (named, _) => named?,
+        };
+        let unit = match input.unit {
+            UnitInput::Exact(unit) => unit,
+            UnitInput::Existing(query) => {
+                match (self.unit_meant(store.as_ref(), &query).await, &first) {
+                    (Err(error), Some((event, _)))
+                        if is_ambiguous(&error) && means_unit(&query, &event.unit) =>
+                    {
+                        event.unit.clone()
+                    }
+                    (meant, _) => meant.map_err(|error| missing_parts(error, &query))?.0,
+                }
             }
         };
         let payload = payload(input.payload)?;
@@ -176,17 +183,21 @@ impl Registry {
         Ok(warnings)
     }
 
-    /// An event with its receiver and payload.
-    pub async fn fetch_event(&self, principal: &Principal, id: &str) -> Result<EventView> {
+    /// An event with its receiver.
+    pub async fn event_head(&self, principal: &Principal, id: &str) -> Result<EventHead> {
         principal.require(Scope::Read)?;
         let id: EventId = id.trim().parse()?;
         let store = self.store().await?;
         let event = event_by_id(store.as_ref(), id).await?;
         let receiver = self.receiver(store.as_ref(), event.receiver_id).await?;
         let receiver = receiver
-            .ok_or_else(|| super::Error::internal(format!("event {id} has no receiver")))?
-            .as_ref()
-            .clone();
+            .ok_or_else(|| super::Error::internal(format!("event {id} has no receiver")))?;
+        Ok(EventHead { event, receiver })
+    }
+
+    /// An event with its receiver and payload.
+    pub async fn fetch_event(&self, principal: &Principal, id: &str) -> Result<EventView> {
+        let EventHead { event, receiver } = self.event_head(principal, id).await?;
         let bytes = usize::try_from(event.payload_size).unwrap_or_default();
         let room = if bytes > limits::INLINE_PAYLOAD_BYTES {
             Some(
@@ -198,12 +209,8 @@ impl Registry {
         } else {
             None
         };
-        let payload = store
-            .payloads(&[event.seq])
-            .await?
-            .into_iter()
-            .next()
-            .map(|(_, text)| text);
+        let payloads = self.store().await?.payloads(&[event.seq]).await?;
+        let payload = payloads.into_iter().next().map(|(_, text)| text);
         let payload =
             payload.ok_or_else(|| super::Error::internal(format!("event {id} has no payload")))?;
         Ok(EventView {

@@ -201,7 +201,7 @@ impl Registry {
             .await
     }
 
-    /// Looks on until `most` units were seen or `wanted` of them wait, or enough rows were. A unit stands at its newest
+    /// Looks at `most` units, or until `wanted` of them wait, or enough rows were seen. A unit stands at its newest
     /// event of any member, so that following the list with a cursor meets it once.
     async fn look_at_gate_until(
         &self,
@@ -219,6 +219,8 @@ impl Registry {
             looked_at: 0,
             next: None,
         };
+        // The position of the last unit that was taken in.
+        let mut last = before;
         // A unit has a row for each member that has an event for it.
         let mut rows_left = most.saturating_mul(limits::GATE_ROWS_PER_UNIT);
         loop {
@@ -263,16 +265,20 @@ impl Registry {
                     // This unit stands further up.
                     continue;
                 }
+                // One unit more than is wanted tells that there are more.
+                let passes = state.complete();
+                let full = look.looked_at >= most || (!passes && look.waiting.len() >= wanted);
+                if full {
+                    look.next = last;
+                    return Ok(look);
+                }
                 look.looked_at += 1;
-                if state.complete() {
+                if passes {
                     look.passing += 1;
                 } else {
                     look.waiting.push((unit, seq, state));
                 }
-                if look.looked_at >= most || look.waiting.len() >= wanted {
-                    look.next = before;
-                    return Ok(look);
-                }
+                last = before;
             }
             if floor == i64::MIN {
                 return Ok(look);

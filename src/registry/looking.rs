@@ -12,6 +12,8 @@ use crate::store::Store;
 
 /// Members that are named of a value that is too large to be shown.
 const INSIDE: usize = 30;
+/// Characters of such a member's name; longer ones are not named.
+const INSIDE_CHARS: usize = 80;
 
 /// A value that was selected in a payload.
 #[derive(Debug, Clone, PartialEq)]
@@ -99,6 +101,7 @@ fn bounded(value: &Value, pointer: &str, most: usize) -> Selected {
     let inside = match value {
         Value::Object(fields) => fields
             .keys()
+            .filter(|key| key.chars().count() <= INSIDE_CHARS)
             .take(INSIDE)
             .map(|key| format!("{pointer}/{}", escape_token(key)))
             .collect(),

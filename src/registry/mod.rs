@@ -25,12 +25,12 @@ pub use overview::{GroupSummary, Overview, TypeSummary};
 pub use schemas::Room;
 pub use search::{EventHit, EventSearch, GroupBy, SearchRequest};
 pub use views::{
-    DefinitionPage, EventInput, EventView, EventWritten, GateView, GroupInput, GroupWaiting,
-    GroupWritten, MemberView, PassingUnits, PayloadInput, ReceiverInput, ReceiverWritten,
-    UnitGates, UnitInput, WaitingUnit, Warning, WriteOptions,
+    DefinitionPage, EventHead, EventInput, EventView, EventWritten, GateView, GroupInput,
+    GroupWaiting, GroupWritten, MemberView, PassingUnits, PayloadInput, ReceiverInput,
+    ReceiverWritten, UnitGates, UnitInput, WaitingUnit, Warning, WriteOptions,
 };
 
-use crate::domain::command::{Action, AuditNote, Command, Outcome};
+use crate::domain::command::{Action, AuditNote, Command, Outcome, TurnPolicy};
 use crate::domain::id::IdSource;
 use crate::domain::principal::{Principal, Scope};
 use crate::domain::refusal::Refusal;
@@ -126,7 +126,11 @@ impl Registry {
             action,
             idempotency_key: options.idempotency_key.clone(),
             log_only: !self.inner.announce,
-            hold_turns: options.hold_turns && !options.dry_run,
+            turns: if options.dry_run {
+                TurnPolicy::Allowed
+            } else {
+                options.turns.clone()
+            },
         };
         let opened = self.inner.opening.opened().await?;
         if options.dry_run {
@@ -190,7 +194,7 @@ impl Registry {
                 }),
                 idempotency_key: None,
                 log_only: true,
-                hold_turns: false,
+                turns: TurnPolicy::Allowed,
             });
         }
         result
@@ -213,11 +217,8 @@ impl Registry {
             // Read afterwards: what was deleted in between is told too.
             let pruned_to = store.counters().await?.messages_pruned_to;
             if after < pruned_to {
-                let oldest = store.messages(0, 1).await?.first().map(|m| m.seq);
-                return Err(Refusal::Gone {
-                    oldest: oldest.unwrap_or(pruned_to + 1),
-                }
-                .into());
+                let oldest = pruned_to + 1;
+                return Err(Refusal::Gone { oldest }.into());
             }
         }
         Ok(messages)

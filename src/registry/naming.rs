@@ -307,6 +307,12 @@ async fn with_row(store: &dyn Store, unit: Unit) -> Result<(Unit, Option<i64>)> 
     Ok((unit, rows.first().map(|(_, id)| *id)))
 }
 
+/// Whether something was refused because several things fit what was named. A repeated command then
+/// means what it meant when its names had no namesakes.
+pub(super) fn is_ambiguous(error: &Error) -> bool {
+    matches!(error, Error::Refused(Refusal::Ambiguous { .. }))
+}
+
 /// Whether `what` names this receiver: by its id, its name or its type.
 pub(super) fn names_receiver(what: &str, receiver: &Receiver) -> bool {
     let what = what.trim();

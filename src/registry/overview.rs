@@ -1,16 +1,15 @@
 //! What the registry holds, at a glance.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use super::{PassingUnits, Registry, Result};
 use crate::domain::gate::{GateState, Latest};
 use crate::domain::group::Group;
 use crate::domain::id::ReceiverId;
 use crate::domain::principal::{Principal, Scope};
-use crate::domain::search::DefinitionFilter;
 use crate::domain::time::Timestamp;
 use crate::limits;
-use crate::store::{Counters, Store, StoreInfo};
+use crate::store::{Counters, Glance, GlanceLimits, StoreInfo};
 
 /// The registry at a glance; bounded, whatever the registry holds.
 #[derive(Debug, Clone)]
@@ -51,74 +50,59 @@ pub struct GroupSummary {
     pub passing: PassingUnits,
 }
 
-const SHOWN_RECEIVERS: usize = 40;
 const SHOWN_TYPES: usize = 12;
-const SHOWN_GROUPS: usize = 6;
-const SHOWN_NAMES: usize = 8;
+const SHOWN: GlanceLimits = GlanceLimits {
+    receivers: 40,
+    groups: 6,
+    names: 8,
+    units: 10,
+    looks: limits::OVERVIEW_LOOKS,
+};
 
 impl Registry {
     /// The registry at a glance.
     pub async fn overview(&self, principal: &Principal) -> Result<Overview> {
         principal.require(Scope::Read)?;
         let store = self.store().await?;
-        let store = store.as_ref();
+        let glance = store.glance(&SHOWN).await?;
         let mut types: Vec<TypeSummary> = Vec::new();
-        for (kind, events) in store.receiver_totals(SHOWN_RECEIVERS).await? {
-            match types.iter_mut().find(|summary| summary.kind == kind) {
+        for (kind, events) in &glance.types {
+            match types.iter_mut().find(|summary| summary.kind == *kind) {
                 Some(summary) => {
                     summary.receivers += 1;
                     summary.events += events;
                 }
                 None => types.push(TypeSummary {
-                    kind,
+                    kind: kind.clone(),
                     receivers: 1,
-                    events,
+                    events: *events,
                 }),
             }
         }
         types.truncate(SHOWN_TYPES);
-        let everything = DefinitionFilter::default();
-        let groups = store.find_groups(&everything, None, SHOWN_GROUPS).await?;
-        let counters = store.counters().await?;
         Ok(Overview {
             now: self.now(),
             store: store.info().clone(),
-            counters,
+            counters: glance.counters,
             types,
-            groups: summaries(store, groups.rows, counters.units).await?,
-            names: store.newest_names(SHOWN_NAMES).await?,
+            groups: summaries(&glance),
+            names: glance.names,
         })
     }
 }
 
 /// How the units with the newest events of its members stand at each group.
-async fn summaries(store: &dyn Store, groups: Vec<Group>, units: u64) -> Result<Vec<GroupSummary>> {
-    let members: BTreeSet<ReceiverId> = groups
+fn summaries(glance: &Glance) -> Vec<GroupSummary> {
+    let latest: HashMap<(i64, ReceiverId), Latest> = glance
+        .latest
         .iter()
-        .flat_map(|group| group.event_receiver_ids.iter().copied())
+        .map(|(unit, receiver, newest)| ((*unit, *receiver), *newest))
         .collect();
-    if members.is_empty() {
-        return Ok(Vec::new());
-    }
-    let members: Vec<_> = members.into_iter().collect();
-    // About as many units as can be held against all members.
-    let most = (limits::OVERVIEW_LOOKS / members.len()).clamp(1, limits::OVERVIEW_UNITS);
-    let each = (most / members.len()).max(1);
-    let mut recent = store.recent_units(&members, each).await?;
-    // Rows are numbered as units come, so that the greatest are the newest.
-    recent.sort_unstable_by(|a, b| b.cmp(a));
-    recent.truncate(most);
-    let exact = recent.len() as u64 == units;
-    let latest: HashMap<(i64, ReceiverId), Latest> = store
-        .latest(&recent, &members)
-        .await?
-        .into_iter()
-        .map(|(unit, receiver, newest)| ((unit, receiver), newest))
-        .collect();
-    let summary = |group: Group| {
+    let exact = glance.units.len() as u64 == glance.counters.units;
+    let summary = |group: &Group| {
         let (mut waiting, mut passing) = (0, 0);
-        for unit in &recent {
-            let state = GateState::evaluate(&group, |id| latest.get(&(*unit, id)).copied());
+        for unit in &glance.units {
+            let state = GateState::evaluate(group, |id| latest.get(&(*unit, id)).copied());
             if state.complete() {
                 passing += 1;
             } else if state.members.iter().any(|(_, s)| s.latest().is_some()) {
@@ -126,7 +110,7 @@ async fn summaries(store: &dyn Store, groups: Vec<Group>, units: u64) -> Result<
             }
         }
         GroupSummary {
-            group,
+            group: group.clone(),
             waiting,
             passing: PassingUnits {
                 count: passing,
@@ -134,5 +118,5 @@ async fn summaries(store: &dyn Store, groups: Vec<Group>, units: u64) -> Result<
             },
         }
     };
-    Ok(groups.into_iter().map(summary).collect())
+    glance.groups.iter().map(summary).collect()
 }

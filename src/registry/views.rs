@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::schemas::Room;
-use crate::domain::command::{GateEffect, MessageNote};
+use crate::domain::command::{GateEffect, MessageNote, TurnPolicy};
 use crate::domain::event::Event;
 use crate::domain::gate::{GateState, Standing};
 use crate::domain::group::Group;
@@ -24,8 +24,8 @@ pub struct WriteOptions {
     pub dry_run: bool,
     /// A repeated command with the same key and content gives the first result.
     pub idempotency_key: Option<String>,
-    /// Refuse the command if it would turn a gate; a preview is never held.
-    pub hold_turns: bool,
+    /// Whether the command may turn gates; a preview always may.
+    pub turns: TurnPolicy,
 }
 
 pub(super) fn check_idempotency_key(key: &str) -> Result<(), Refusal> {
@@ -179,13 +179,22 @@ pub struct EventWritten {
     pub messages: Vec<MessageNote>,
 }
 
+/// An event with its receiver.
+#[derive(Debug, Clone)]
+pub struct EventHead {
+    /// The event.
+    pub event: Event,
+    /// Its receiver.
+    pub receiver: Arc<Receiver>,
+}
+
 /// An event with everything about it.
 #[derive(Debug, Clone)]
 pub struct EventView {
     /// The event.
     pub event: Event,
     /// Its receiver.
-    pub receiver: Receiver,
+    pub receiver: Arc<Receiver>,
     /// Its payload's text, as it was sent.
     pub payload: String,
     /// The memory that a long payload was granted; to be kept as long as the payload is.

@@ -163,12 +163,8 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// Audit rows, newest first.
     async fn audit(&self, before: Position, limit: usize) -> Result<Vec<AuditEntry>>;
 
-    /// The types of the newest receivers, newest first, each with the number of its events.
-    async fn receiver_totals(&self, limit: usize) -> Result<Vec<(String, u64)>>;
-
-    /// The units (row ids) with the newest events of each of these receivers, up to so many of each,
-    /// in no particular order.
-    async fn recent_units(&self, receivers: &[ReceiverId], each: usize) -> Result<Vec<i64>>;
+    /// What the registry holds, at a glance; at most so many rows of each kind.
+    async fn glance(&self, most: &GlanceLimits) -> Result<Glance>;
 
     /// Totals and running numbers.
     async fn counters(&self) -> Result<Counters>;
@@ -276,6 +272,38 @@ pub struct Counters {
     pub first_event_at: Option<Timestamp>,
     /// When the newest event was recorded.
     pub last_event_at: Option<Timestamp>,
+}
+
+/// How much a [`Glance`] looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GlanceLimits {
+    /// Receivers.
+    pub receivers: usize,
+    /// Groups.
+    pub groups: usize,
+    /// Names.
+    pub names: usize,
+    /// Units of each member of the groups.
+    pub units: usize,
+    /// Looks at the newest event of a member for a unit.
+    pub looks: usize,
+}
+
+/// What a registry holds, at a glance.
+#[derive(Debug, Clone, Default)]
+pub struct Glance {
+    /// Totals.
+    pub counters: Counters,
+    /// The types of the newest receivers, newest first, each with the number of its events.
+    pub types: Vec<(String, u64)>,
+    /// The newest groups, newest first.
+    pub groups: Vec<Group>,
+    /// Units (row ids) with the newest events of the groups' members.
+    pub units: Vec<i64>,
+    /// Of each of these units and members: the newest event.
+    pub latest: Vec<(i64, ReceiverId, Latest)>,
+    /// The names that were seen first most recently.
+    pub names: Vec<String>,
 }
 
 /// Rows recorded before these instants may go.

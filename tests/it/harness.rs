@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use epr_mcp::domain::command::{Action, Command};
+use epr_mcp::domain::command::{Action, Command, TurnPolicy};
 use epr_mcp::domain::event::{EventDraft, Payload};
 use epr_mcp::domain::group::GroupDraft;
 use epr_mcp::domain::id::{CountingIds, EventId, GroupId, IdSource, ReceiverId};
@@ -61,7 +61,7 @@ pub(crate) fn command(action: Action) -> Command {
         action,
         idempotency_key: None,
         log_only: false,
-        hold_turns: false,
+        turns: TurnPolicy::Allowed,
     }
 }
 

@@ -1,14 +1,13 @@
 //! Recording one event: the row, its messages, and what it does to each gate.
 
 use super::{NewEvent, NewMessage, Writer};
-use crate::domain::command::{GateEffect, Outcome};
+use crate::domain::command::{GateEffect, Outcome, TurnPolicy};
 use crate::domain::event::{Event, EventDraft};
 use crate::domain::gate::{GateState, Latest, Turn, is_transition};
 use crate::domain::group::GroupState;
 use crate::domain::id::{EventId, ReceiverId};
 use crate::domain::message::MessageKind;
 use crate::domain::refusal::{GateTurning, Refusal};
-use crate::limits;
 
 impl Writer<'_> {
     pub(super) fn record_event(
@@ -31,9 +30,7 @@ impl Writer<'_> {
         };
         let known_unit = self.state.units.get(&draft.unit.key()).copied();
         let gates = self.gate_turns(known_unit, receiver_id, latest);
-        if self.command.hold_turns {
-            confirmed(draft, &gates)?;
-        }
+        confirmed(&self.command.turns, draft, &gates)?;
         let (unit_id, name_id) = self.unit_row(&draft.unit);
         self.state.last_event_seq = latest.seq;
         self.state.latest.insert((unit_id, receiver_id), latest);
@@ -113,8 +110,11 @@ impl Writer<'_> {
     }
 }
 
-/// Refuses an event that would turn a gate.
-fn confirmed(draft: &EventDraft, gates: &[GateTurn]) -> Result<(), Refusal> {
+/// Refuses an event that would turn gates which nobody has agreed to.
+fn confirmed(policy: &TurnPolicy, draft: &EventDraft, gates: &[GateTurn]) -> Result<(), Refusal> {
+    if *policy == TurnPolicy::Allowed {
+        return Ok(());
+    }
     let turning = |gate: &GateTurn| {
         let what = match gate.turn {
             Turn::Opened => "open",
@@ -127,17 +127,19 @@ fn confirmed(draft: &EventDraft, gates: &[GateTurn]) -> Result<(), Refusal> {
             what,
         })
     };
-    let mut turns: Vec<GateTurning> = gates.iter().filter_map(turning).collect();
+    let turns: Vec<GateTurning> = gates.iter().filter_map(turning).collect();
     if turns.is_empty() {
         return Ok(());
     }
-    let more = turns.len() > limits::CANDIDATES;
-    turns.truncate(limits::CANDIDATES);
-    Err(Refusal::Unconfirmed {
-        unit: Some(draft.unit.uri()),
-        turns,
-        more,
-    })
+    agreed(policy, Refusal::unconfirmed(Some(draft.unit.uri()), turns))
+}
+
+/// The refusal, unless the policy allows what it is about.
+pub(super) fn agreed(policy: &TurnPolicy, refusal: Refusal) -> Result<(), Refusal> {
+    match &refusal {
+        Refusal::Unconfirmed { mark, .. } if policy.allows(mark) => Ok(()),
+        _ => Err(refusal),
+    }
 }
 
 struct GateTurn {

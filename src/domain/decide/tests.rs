@@ -8,6 +8,7 @@ use std::sync::Arc;
 use ulid::Ulid;
 
 use super::*;
+use crate::domain::command::TurnPolicy;
 use crate::domain::event::{EventDraft, Payload};
 use crate::domain::id::EventId;
 use crate::domain::principal::{PrincipalKind, Recorder};
@@ -34,7 +35,7 @@ fn by(principal: &str, action: Action) -> Command {
         action,
         idempotency_key: None,
         log_only: false,
-        hold_turns: false,
+        turns: TurnPolicy::Allowed,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use jsonschema::{Retrieve, Uri};
 use serde_json::{Value, json};
@@ -17,22 +17,32 @@ use crate::limits::schema as bounds;
 /// Schema documents by id: those built in, and those that the operator adds.
 #[derive(Debug, Clone)]
 pub struct Documents {
-    by_id: Arc<BTreeMap<String, Value>>,
+    added: Arc<BTreeMap<String, Value>>,
 }
+
+/// Made when a schema is first compiled: most starts of a server compile none.
+static BUILT_IN: LazyLock<BTreeMap<String, Value>> = LazyLock::new(|| {
+    let documents = [spdx_licences(), jsf()].into_iter().chain(cdevents_links());
+    documents
+        .filter_map(|document| {
+            let id = document.get("$id")?.as_str()?.to_owned();
+            Some((id, document))
+        })
+        .collect()
+});
 
 impl Documents {
     /// What well-known schemas refer to: the licence list and the signature format of CycloneDX,
     /// the links of CDEvents. They are definitions of ours for the same documents.
     pub fn built_in() -> Self {
-        let mut by_id = BTreeMap::new();
-        for document in [spdx_licences(), jsf()].into_iter().chain(cdevents_links()) {
-            if let Some(id) = document.get("$id").and_then(Value::as_str) {
-                by_id.insert(id.to_owned(), document);
-            }
-        }
         Self {
-            by_id: Arc::new(by_id),
+            added: Arc::default(),
         }
+    }
+
+    /// The document with this id.
+    fn get(&self, id: &str) -> Option<&Value> {
+        self.added.get(id).or_else(|| BUILT_IN.get(id))
     }
 
     /// Adds a document and gives its id. A later one replaces an earlier one of the same id.
@@ -53,15 +63,15 @@ impl Documents {
                 "Give the document the `$id` that other schemas refer to it by.",
             ));
         }
-        Arc::make_mut(&mut self.by_id).insert(id.clone(), document);
+        Arc::make_mut(&mut self.added).insert(id.clone(), document);
         Ok(id)
     }
 
     /// The same documents with one of them replaced.
     pub(super) fn replaced(&self, id: &str, document: Value) -> Self {
-        let mut by_id = Arc::clone(&self.by_id);
-        Arc::make_mut(&mut by_id).insert(id.to_owned(), document);
-        Self { by_id }
+        let mut added = Arc::clone(&self.added);
+        Arc::make_mut(&mut added).insert(id.to_owned(), document);
+        Self { added }
     }
 }
 
@@ -116,7 +126,7 @@ impl Retrieve for Shelf {
     fn retrieve(&self, uri: &Uri<String>) -> Result<Value, Box<dyn Error + Send + Sync>> {
         let id = uri.as_str().trim_end_matches('#');
         let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(document) = self.documents.by_id.get(id) {
+        if let Some(document) = self.documents.get(id) {
             asked.served.insert(id.to_owned());
             return Ok(document.clone());
         }

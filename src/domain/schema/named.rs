@@ -90,6 +90,8 @@ fn cdevents_event(name: &str) -> Option<&str> {
 }
 
 fn unknown(name: &str) -> Refusal {
+    // No known name is longer, and the comparison takes the product of both lengths.
+    let start: String = name.chars().take(80).collect();
     let mut near: Vec<_> = NAMES
         .iter()
         .filter(|name| !name.starts_with(CDEVENTS))
@@ -99,7 +101,7 @@ fn unknown(name: &str) -> Refusal {
         .map(|known| {
             let short = known.strip_prefix(CDEVENTS).unwrap_or(&known);
             (
-                strsim::levenshtein(name, &known).min(strsim::levenshtein(name, short)),
+                strsim::levenshtein(&start, &known).min(strsim::levenshtein(&start, short)),
                 known,
             )
         })

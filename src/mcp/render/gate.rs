@@ -106,7 +106,7 @@ fn gate_text(
             let _ = writeln!(out, " {} more that pass", gate.members.len() - i);
             break;
         }
-        if i > 0 && out.len() > most - most / 8 {
+        if i > 0 && out.len() > most - most / 4 {
             let _ = writeln!(
                 out,
                 " {} more that fail or are missing; {}",

@@ -1,5 +1,6 @@
 //! Receivers, groups, events and what a write led to.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -12,7 +13,7 @@ use crate::domain::group::Group;
 use crate::domain::json;
 use crate::domain::principal::Recorder;
 use crate::domain::receiver::Receiver;
-use crate::domain::secrets::mask_value;
+use crate::domain::secrets::{mask_value, masked_json};
 use crate::registry::Warning;
 
 /// Gates, messages and waiting receivers that the answer to one write names.
@@ -94,7 +95,12 @@ pub(crate) fn payload(text: &str) -> (Value, usize) {
         }
         _ => None,
     };
-    let mut value = parsed.unwrap_or_else(|| Value::String(text.to_owned()));
+    let Some(mut value) = parsed else {
+        return match masked_json(text) {
+            Cow::Borrowed(text) => (Value::String(text.to_owned()), 0),
+            Cow::Owned(text) => (Value::String(text), 1),
+        };
+    };
     let count = mask_value(&mut value);
     (value, count)
 }

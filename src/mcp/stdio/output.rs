@@ -102,7 +102,7 @@ impl Output {
     /// Writes what is waiting, a bounded time, and ends.
     pub(super) async fn finish(self) -> io::Result<()> {
         drop(self.lines);
-        let wait = Duration::from_secs(limits::WAIT_SECONDS);
+        let wait = Duration::from_secs(limits::CLOSE_SECONDS);
         let abort = self.task.abort_handle();
         if timeout(wait, self.task).await.is_err() {
             abort.abort();

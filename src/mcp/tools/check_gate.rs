@@ -2,6 +2,7 @@
 
 use crate::mcp::args::Args;
 use crate::mcp::paging::{Page, fitted};
+use crate::mcp::render::fitted as shortened;
 use crate::mcp::render::gate::{unit_json, unit_text, waiting_json, waiting_text};
 use crate::mcp::schema::{Param, common};
 use crate::mcp::tool::{Answer, Effect, ToolCx, ToolResult, ToolSpec};
@@ -49,6 +50,9 @@ async fn run(cx: ToolCx, mut args: Args) -> ToolResult {
     if query.is_empty() && group.is_none() {
         args.fault("name a unit (unit, or name and version), or a group to see what waits at it");
     }
+    if cursor.is_some() && !query.is_empty() {
+        args.fault("cursor goes on in the list of a group; leave the unit out, or the cursor");
+    }
     let notes = args.finish()?;
     if query.is_empty() {
         let group = group.unwrap_or_default();
@@ -60,7 +64,7 @@ async fn run(cx: ToolCx, mut args: Args) -> ToolResult {
         .check_unit(&cx.principal, &query, group.as_deref())
         .await?;
     Ok(if json {
-        Answer::record(unit_json(&unit, most))
+        Answer::record(shortened(unit_json(&unit, most), most))
     } else {
         Answer::composed(unit_text(&unit, most, |tool| cx.server.offers(tool)))
     })

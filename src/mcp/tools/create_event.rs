@@ -4,9 +4,10 @@ use serde_json::Value;
 
 use crate::domain::gate::Turn;
 use crate::domain::unit::Unit;
+use crate::limits;
 use crate::mcp::args::Args;
 use crate::mcp::files::read_payload;
-use crate::mcp::render::{Obj, call, record};
+use crate::mcp::render::{Obj, call, fitted, record};
 use crate::mcp::schema::{Kind, Param, common};
 use crate::mcp::tool::{Answer, Effect, ToolCx, ToolResult, ToolSpec};
 use crate::mcp::tools::unit_query;
@@ -71,7 +72,7 @@ async fn run(cx: ToolCx, mut args: Args) -> ToolResult {
     let options = WriteOptions {
         dry_run: args.flag("dry_run").unwrap_or_default(),
         idempotency_key: args.text("idempotency_key"),
-        hold_turns: cx.holds_turns(args.flag("confirm")),
+        turns: cx.turns(args.flag("confirm")),
     };
     args.finish()?;
     let payload = match (payload, file) {
@@ -90,7 +91,8 @@ async fn run(cx: ToolCx, mut args: Args) -> ToolResult {
         .registry()
         .create_event(&cx.principal, input, &options)
         .await?;
-    Ok(Answer::record(answer(&written, options.dry_run)))
+    let answer = answer(&written, options.dry_run);
+    Ok(Answer::record(fitted(answer, limits::ANSWER_BYTES)))
 }
 
 /// A fully named unit may be new; a partly named one must be there.

@@ -1,7 +1,9 @@
 //! Defining a gate.
 
+use crate::domain::command::TurnPolicy;
+use crate::limits;
 use crate::mcp::args::Args;
-use crate::mcp::render::{Obj, call, record};
+use crate::mcp::render::{Obj, call, fitted, record};
 use crate::mcp::schema::{Kind, Param, common};
 use crate::mcp::tool::{Answer, Effect, ToolCx, ToolResult, ToolSpec};
 use crate::registry::{GroupInput, GroupWritten, WriteOptions};
@@ -61,7 +63,7 @@ async fn run(cx: ToolCx, mut args: Args) -> ToolResult {
     let options = WriteOptions {
         dry_run: args.flag("dry_run").unwrap_or_default(),
         idempotency_key: args.text("idempotency_key"),
-        hold_turns: false,
+        turns: TurnPolicy::Allowed,
     };
     args.finish()?;
     let written = cx
@@ -106,22 +108,21 @@ pub(crate) fn answer(changed: &'static str, written: &GroupWritten, dry_run: boo
                 },
             )
     });
-    Answer::record(
-        Obj::new()
-            .put(
-                "group",
-                record::previewed(
-                    record::group(&written.group),
-                    is_new && dry_run && written.changed,
-                ),
-            )
-            .put(changed, written.changed)
-            .flag("dry_run", dry_run)
-            .put("receivers", receivers)
-            .put("passing_already", passing)
-            .put("messages", record::messages(&written.messages))
-            .put("warnings", record::warnings(&written.warnings))
-            .put("next", next)
-            .into(),
-    )
+    let answer = Obj::new()
+        .put(
+            "group",
+            record::previewed(
+                record::group(&written.group),
+                is_new && dry_run && written.changed,
+            ),
+        )
+        .put(changed, written.changed)
+        .flag("dry_run", dry_run)
+        .put("receivers", receivers)
+        .put("passing_already", passing)
+        .put("messages", record::messages(&written.messages))
+        .put("warnings", record::warnings(&written.warnings))
+        .put("next", next)
+        .into();
+    Answer::record(fitted(answer, limits::ANSWER_BYTES))
 }

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::domain::command::TurnPolicy;
 use crate::domain::text::quoted;
 use crate::mcp::args::Args;
 use crate::mcp::render::{Obj, call, record};
@@ -74,7 +75,7 @@ async fn run(cx: ToolCx, mut args: Args) -> ToolResult {
     let options = WriteOptions {
         dry_run: args.flag("dry_run").unwrap_or_default(),
         idempotency_key: args.text("idempotency_key"),
-        hold_turns: false,
+        turns: TurnPolicy::Allowed,
     };
     args.finish()?;
     let written = cx

@@ -2,6 +2,9 @@
 
 use rmcp::model::Resource;
 
+use crate::domain::event::Event;
+use crate::domain::id::EventId;
+use crate::domain::receiver::Receiver;
 use crate::domain::search::EventFilter;
 use crate::mcp::args::Args;
 use crate::mcp::error::ToolError;
@@ -44,24 +47,28 @@ async fn run(cx: ToolCx, mut args: Args) -> ToolResult {
     let wanted = args.flag("payload").unwrap_or(true);
     let most = answer_size(&mut args);
     args.finish()?;
-    let mut view = cx.registry().fetch_event(&cx.principal, id.trim()).await?;
-    let payload = std::mem::take(&mut view.payload);
-    let head = head(&view);
-    if !pointers.is_empty() {
-        let shown = select(&cx, &view, &pointers, most).await?;
+    if !pointers.is_empty() || !wanted {
+        let found = cx.registry().event_head(&cx.principal, id.trim()).await?;
+        let mut answer = head(&found.event, &found.receiver);
+        if !pointers.is_empty() {
+            answer = answer.put(
+                "selected",
+                select(&cx, found.event.id, &pointers, most).await?,
+            );
+        }
         return Ok(Answer::record(
-            head.put("selected", shown).put("next", next(&view)).into(),
+            answer.put("next", next(&found.event)).into(),
         ));
     }
-    if !wanted {
-        return Ok(Answer::record(head.put("next", next(&view)).into()));
-    }
+    let mut view = cx.registry().fetch_event(&cx.principal, id.trim()).await?;
+    let payload = std::mem::take(&mut view.payload);
+    let head = head(&view.event, &view.receiver);
     if payload.len() <= inline_bytes(most) {
         let (value, masked) = record::payload(&payload);
         let fields = head
             .always("payload", value)
             .put("masked_secrets", (masked > 0).then_some(masked));
-        return Ok(Answer::record(fields.put("next", next(&view)).into()));
+        return Ok(Answer::record(fields.put("next", next(&view.event)).into()));
     }
     let size = payload.len();
     let outline = tokio::task::spawn_blocking(move || outline(&payload))
@@ -93,32 +100,31 @@ async fn run(cx: ToolCx, mut args: Args) -> ToolResult {
 }
 
 /// Everything but the payload.
-fn head(view: &EventView) -> Obj {
-    let event = &view.event;
+fn head(event: &Event, receiver: &Receiver) -> Obj {
     Obj::new()
         .put("event", record::event(event))
         .put("unit", event.unit.uri())
-        .put("receiver", record::receiver_name(&view.receiver))
+        .put("receiver", record::receiver_name(receiver))
         .put("recorded_by", record::recorder(&event.recorded_by))
         .put("payload_digest", event.payload_digest_text())
         .put("payload_bytes", event.payload_size)
 }
 
-fn next(view: &EventView) -> String {
-    call("check_gate", &[("unit", view.event.unit.uri().into())])
+fn next(event: &Event) -> String {
+    call("check_gate", &[("unit", event.unit.uri().into())])
 }
 
 /// The values at the pointers. The search reads payloads within the memory that all of them may
 /// take together.
 async fn select(
     cx: &ToolCx,
-    view: &EventView,
+    id: EventId,
     pointers: &[String],
     most: usize,
 ) -> Result<Obj, ToolError> {
     let request = SearchRequest {
         filter: EventFilter {
-            ids: vec![view.event.id],
+            ids: vec![id],
             ..EventFilter::default()
         },
         limit: 1,

@@ -1,7 +1,8 @@
 //! One group with its members.
 
+use crate::limits;
 use crate::mcp::args::Args;
-use crate::mcp::render::{Obj, call, record};
+use crate::mcp::render::{Obj, call, fitted, record};
 use crate::mcp::schema::Param;
 use crate::mcp::tool::{Answer, Effect, ToolCx, ToolResult, ToolSpec};
 
@@ -29,14 +30,13 @@ async fn run(cx: ToolCx, mut args: Args) -> ToolResult {
     args.finish()?;
     let (group, receivers) = cx.registry().fetch_group(&cx.principal, &what).await?;
     let members: Vec<_> = receivers.iter().map(record::receiver_name).collect();
-    Ok(Answer::record(
-        Obj::new()
-            .put("group", record::group(&group))
-            .put("receivers", members)
-            .put(
-                "next",
-                call("check_gate", &[("group", group.id.to_string().into())]),
-            )
-            .into(),
-    ))
+    let answer = Obj::new()
+        .put("group", record::group(&group))
+        .put("receivers", members)
+        .put(
+            "next",
+            call("check_gate", &[("group", group.id.to_string().into())]),
+        )
+        .into();
+    Ok(Answer::record(fitted(answer, limits::ANSWER_BYTES)))
 }

@@ -13,7 +13,7 @@ use crate::mcp::args::Args;
 use crate::mcp::error::ToolError;
 use crate::mcp::paging::{Page, fitted};
 use crate::mcp::payload::selected;
-use crate::mcp::render::{Obj, call};
+use crate::mcp::render::{Obj, call, fitted as shortened};
 use crate::mcp::schema::{Kind, Param, common};
 use crate::mcp::tool::{Effect, ToolCx, ToolResult, ToolSpec};
 use crate::mcp::tools::{answer_size, as_pointer, matches, page_size, pointers};
@@ -297,7 +297,8 @@ fn page(found: EventSearch, select: &[String], window: Window) -> Page {
         .map(|(value, count)| Obj::new().put("value", value).put("count", count).into())
         .collect();
     // One row: counts are not cut by asking for fewer.
-    let mut page = Page::json(1, Obj::new().always("counts", shown).and(end));
+    let counted = Obj::new().always("counts", shown).and(end).into();
+    let mut page = Page::json(1, shortened(counted, limits::ANSWER_BYTES));
     if all > COUNTS {
         page = page.note(format!(
             "the {COUNTS} greatest of {all} counts; narrow the search to see others"

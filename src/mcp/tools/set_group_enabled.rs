@@ -36,7 +36,7 @@ async fn run(cx: ToolCx, mut args: Args) -> ToolResult {
     let options = WriteOptions {
         dry_run: args.flag("dry_run").unwrap_or_default(),
         idempotency_key: None,
-        hold_turns: cx.holds_turns(args.flag("confirm")),
+        turns: cx.turns(args.flag("confirm")),
     };
     args.finish()?;
     let written = cx

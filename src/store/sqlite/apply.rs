@@ -172,34 +172,41 @@ async fn definitions(connection: &mut SqliteConnection, plan: &Plan) -> Result<(
     Ok(())
 }
 
+/// The events, and what follows from them: counters and newest events (see the triggers).
 async fn events(
     connection: &mut SqliteConnection,
     plan: &Plan,
     recorders: &mut Recorders,
 ) -> Result<()> {
+    if plan.events.is_empty() {
+        return Ok(());
+    }
+    let mut rows = Vec::with_capacity(plan.events.len());
     for new in &plan.events {
         let event = &new.event;
         let recorder = recorder_id(connection, &event.recorded_by, recorders).await?;
-        let deflated = new.payload.packed().map(<[u8]>::to_vec);
-        let inline = deflated.is_none().then(|| new.payload.text().to_owned());
-        let query = sqlx::query(statements::INSERT_EVENT)
-            .bind(event.seq)
-            .bind(event.id.to_string())
-            .bind(new.unit_id)
-            .bind(new.name_id)
-            .bind(event.receiver_id.to_string())
-            .bind(event.success)
-            .bind(event.created_at.as_micros())
-            .bind(recorder)
-            .bind(event.payload_digest.to_vec())
-            .bind(event.payload_size)
-            .bind(event.description.clone())
-            .bind(inline);
-        one(connection, "insert an event", query).await?;
-        if let Some(deflated) = deflated {
+        rows.push((
+            event.seq,
+            event.id,
+            new.unit_id,
+            new.name_id,
+            event.receiver_id,
+            i64::from(event.success),
+            event.created_at.as_micros(),
+            recorder,
+            HEXLOWER.encode(&event.payload_digest),
+            event.payload_size,
+            &event.description,
+            new.payload.packed().is_none().then(|| new.payload.text()),
+        ));
+    }
+    let query = sqlx::query(statements::INSERT_EVENTS).bind(json_list(rows)?);
+    many(connection, "insert events", query, plan.events.len()).await?;
+    for new in &plan.events {
+        if let Some(packed) = new.payload.packed() {
             let query = sqlx::query(statements::INSERT_PAYLOAD)
-                .bind(event.seq)
-                .bind(deflated);
+                .bind(new.event.seq)
+                .bind(packed.to_vec());
             one(connection, "insert a payload", query).await?;
         }
     }

@@ -39,20 +39,40 @@ pub(super) struct Place {
     pub(super) ephemeral: Option<String>,
 }
 
-/// Looks at the place of `path`, which need not exist yet.
-pub(super) async fn place(path: &Path) -> Place {
-    let mounts = tokio::fs::read_to_string("/proc/self/mountinfo")
-        .await
-        .unwrap_or_default();
-    let in_container = tokio::fs::try_exists("/.dockerenv").await.unwrap_or(false)
-        || tokio::fs::try_exists("/run/.containerenv")
-            .await
-            .unwrap_or(false);
-    let folder = path
-        .parent()
-        .map_or_else(|| PathBuf::from("."), Path::to_path_buf);
-    let folder = tokio::fs::canonicalize(&folder).await.unwrap_or(folder);
-    judge(&mounts, in_container, &folder)
+/// What a look at a file's surroundings tells.
+#[derive(Debug, Default)]
+pub(super) struct Surroundings {
+    /// Its place.
+    pub(super) place: Place,
+    /// Whether this process may write the file, or make it.
+    pub(super) writable: bool,
+}
+
+/// Makes the folder of `path`, which need not exist yet, and looks at its place. It blocks, and is for
+/// a thread that may.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "runs on a thread that may block: one hop instead of five"
+)]
+pub(super) fn look(path: &Path) -> std::io::Result<Surroundings> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder.to_path_buf(),
+        _ => PathBuf::from("."),
+    };
+    std::fs::create_dir_all(&folder)?;
+    let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let in_container = ["/.dockerenv", "/run/.containerenv"]
+        .iter()
+        .any(|mark| Path::new(mark).exists());
+    let folder = std::fs::canonicalize(&folder).unwrap_or(folder);
+    let writable = match std::fs::OpenOptions::new().append(true).open(path) {
+        Ok(_) => true,
+        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+    };
+    Ok(Surroundings {
+        place: judge(&mounts, in_container, &folder),
+        writable,
+    })
 }
 
 /// File systems on which SQLite's shared memory does not work across all users of a file

@@ -52,7 +52,7 @@ pub(super) fn classify(what: &'static str, error: sqlx::Error) -> StoreError {
         ),
         Some(8) => StoreError::unavailable(
             "it is read-only",
-            "Give the user of this process write permission to the file, to -wal and -shm beside it and to its folder, or start with --read-only.",
+            "Give the user of this process write permission to the file, to -wal and -shm beside it and to its folder, or copy it to a folder where that user may write.",
         ),
         Some(10) => StoreError::unavailable(
             format!("the disk failed ({text})"),

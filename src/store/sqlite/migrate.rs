@@ -50,48 +50,50 @@ pub fn built_for() -> i64 {
 
 const CREATE_VERSION_TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_version (\
     version INTEGER PRIMARY KEY, name TEXT NOT NULL, readable_from INTEGER NOT NULL, applied_by TEXT NOT NULL)";
-const HAS_VERSION_TABLE: &str =
-    "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'schema_version'";
 const COUNT_TABLES: &str = "SELECT count(*), count(*) FILTER (WHERE name IN ('schema_version', 'registry')) \
     FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite!_%' ESCAPE '!'";
 const INSERT_VERSION: &str =
     "INSERT INTO schema_version (version, name, readable_from, applied_by) VALUES ($1, $2, $3, $4)";
 const INSERT_REGISTRY: &str = "INSERT OR IGNORE INTO registry (only_row, id) VALUES (1, $1)";
 
-/// The version that the database has, and the oldest that may use it; zeros for an empty one.
-pub(super) async fn version(connection: &mut SqliteConnection) -> Result<(i64, i64)> {
-    let row = sqlx::query(HAS_VERSION_TABLE)
+/// What the schema of a database is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Schema {
+    /// Its version; 0 for an empty database.
+    pub(super) version: i64,
+    /// The oldest version that a binary may have been built for to use it.
+    pub(super) readable_from: i64,
+}
+
+/// Reads the schema, and refuses the database of another program.
+pub(super) async fn schema(connection: &mut SqliteConnection) -> Result<Schema> {
+    // One statement, so that it sees a new database either empty or whole.
+    let row = sqlx::query(COUNT_TABLES)
         .fetch_one(&mut *connection)
         .await
         .doing("read the schema")?;
-    if row.try_get::<i64, _>(0).doing("read the schema")? == 0 {
-        return Ok((0, 0));
+    let count = |index| row.try_get::<i64, _>(index).doing("read the schema");
+    if count(0)? == 0 {
+        return Ok(Schema::default());
     }
+    if count(1)? != 2 {
+        return Err(StoreError::unavailable(
+            "the file is the database of another program",
+            "Use another file with --db.",
+        ));
+    }
+    version(connection).await
+}
+
+async fn version(connection: &mut SqliteConnection) -> Result<Schema> {
     let row = sqlx::query(statements::COMPATIBILITY)
         .fetch_one(connection)
         .await
         .doing("read the schema version")?;
-    Ok((
-        row.try_get(0).doing("read the schema version")?,
-        row.try_get(1).doing("read the schema version")?,
-    ))
-}
-
-/// Refuses the database of another program. One statement, so that it sees a new one either empty
-/// or whole.
-pub(super) async fn check_ours(connection: &mut SqliteConnection) -> Result<()> {
-    let row = sqlx::query(COUNT_TABLES)
-        .fetch_one(connection)
-        .await
-        .doing("read the schema")?;
-    let count = |index| row.try_get::<i64, _>(index).doing("read the schema");
-    if count(0)? == 0 || count(1)? == 2 {
-        return Ok(());
-    }
-    Err(StoreError::unavailable(
-        "the file is the database of another program",
-        "Use another file with --db.",
-    ))
+    Ok(Schema {
+        version: row.try_get(0).doing("read the schema version")?,
+        readable_from: row.try_get(1).doing("read the schema version")?,
+    })
 }
 
 /// Refuses a database that is too new for this binary.
@@ -109,12 +111,15 @@ pub(super) fn check_readable(version: i64, readable_from: i64) -> Result<()> {
     Ok(())
 }
 
-/// Brings the database up to this binary's schema; gives the version that it then has.
-pub(super) async fn migrate(connection: &mut SqliteConnection, registry_id: &str) -> Result<i64> {
-    let (found, readable_from) = version(connection).await?;
-    check_readable(found, readable_from)?;
-    let mut current = found;
-    for migration in MIGRATIONS.iter().filter(|m| m.version > found) {
+/// Brings a database with the schema `found` up to this binary's; gives the version that it then has.
+pub(super) async fn migrate(
+    connection: &mut SqliteConnection,
+    found: Schema,
+    registry_id: &str,
+) -> Result<i64> {
+    check_readable(found.version, found.readable_from)?;
+    let mut current = found.version;
+    for migration in MIGRATIONS.iter().filter(|m| m.version > found.version) {
         let mut transaction = connection
             .begin_with("BEGIN EXCLUSIVE")
             .await
@@ -123,39 +128,48 @@ pub(super) async fn migrate(connection: &mut SqliteConnection, registry_id: &str
             .execute(&mut *transaction)
             .await
             .doing("migrate")?;
-        let (now, readable_from) = version(&mut transaction).await?;
-        check_readable(now, readable_from)?;
-        if now < migration.version {
-            sqlx::raw_sql(migration.sql)
-                .execute(&mut *transaction)
-                .await
-                .doing("migrate")?;
-            sqlx::query(INSERT_VERSION)
-                .bind(migration.version)
-                .bind(migration.name)
-                .bind(migration.readable_from)
-                .bind(env!("CARGO_PKG_VERSION"))
-                .execute(&mut *transaction)
-                .await
-                .doing("migrate")?;
-            if migration.version == 1 {
-                sqlx::query(INSERT_REGISTRY)
-                    .bind(registry_id)
-                    .execute(&mut *transaction)
-                    .await
-                    .doing("migrate")?;
-            }
-            tracing::info!(
-                version = migration.version,
-                name = migration.name,
-                "migrated the database"
-            );
+        let now = version(&mut transaction).await?;
+        check_readable(now.version, now.readable_from)?;
+        if now.version < migration.version {
+            apply(&mut transaction, migration, registry_id).await?;
         }
         transaction
             .commit()
             .await
             .map_err(|error| errors::classify("commit a migration", error))?;
-        current = now.max(migration.version);
+        current = now.version.max(migration.version);
     }
     Ok(current)
+}
+
+async fn apply(
+    connection: &mut SqliteConnection,
+    migration: &Migration,
+    registry_id: &str,
+) -> Result<()> {
+    sqlx::raw_sql(migration.sql)
+        .execute(&mut *connection)
+        .await
+        .doing("migrate")?;
+    sqlx::query(INSERT_VERSION)
+        .bind(migration.version)
+        .bind(migration.name)
+        .bind(migration.readable_from)
+        .bind(env!("CARGO_PKG_VERSION"))
+        .execute(&mut *connection)
+        .await
+        .doing("migrate")?;
+    if migration.version == 1 {
+        sqlx::query(INSERT_REGISTRY)
+            .bind(registry_id)
+            .execute(&mut *connection)
+            .await
+            .doing("migrate")?;
+    }
+    tracing::info!(
+        version = migration.version,
+        name = migration.name,
+        "migrated the database"
+    );
+    Ok(())
 }

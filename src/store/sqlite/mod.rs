@@ -24,8 +24,8 @@ use tokio::sync::Mutex;
 use self::errors::Doing;
 use self::writing::Writing;
 use super::{
-    AuditEntry, Bounds, Counters, Cutoffs, Decided, Pruned, ReceiverText, Result, Store,
-    StoreError, StoreInfo, Stream,
+    AuditEntry, Bounds, Counters, Cutoffs, Decided, Glance, GlanceLimits, Pruned, ReceiverText,
+    Result, Store, StoreError, StoreInfo, Stream,
 };
 use crate::domain::command::{Command, Outcome};
 use crate::domain::decide::{Needs, decide};
@@ -296,12 +296,8 @@ impl Store for SqliteStore {
         read::audit(&mut *self.reader().await?, before, limit).await
     }
 
-    async fn receiver_totals(&self, limit: usize) -> Result<Vec<(String, u64)>> {
-        read::receiver_totals(&mut *self.reader().await?, limit).await
-    }
-
-    async fn recent_units(&self, receivers: &[ReceiverId], each: usize) -> Result<Vec<i64>> {
-        read::recent_units(&mut *self.reader().await?, receivers, each).await
+    async fn glance(&self, most: &GlanceLimits) -> Result<Glance> {
+        read::glance::read(&mut *self.reader().await?, most).await
     }
 
     async fn counters(&self) -> Result<Counters> {

@@ -1,6 +1,6 @@
 //! Opening a SQLite file: its folder, its journal, its schema, its surroundings.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -86,37 +86,45 @@ const fn statements_kept() -> usize {
 /// Opens the file and brings it up to this binary's schema.
 pub async fn open(options: &SqliteOptions, ids: &dyn IdSource) -> Result<SqliteStore> {
     let path = &options.path;
-    if let Some(folder) = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-    {
-        tokio::fs::create_dir_all(folder).await.map_err(|error| {
-            StoreError::unavailable(
-                format!("the folder {} cannot be made: {error}", folder.display()),
-                "Use another path with --db, or make the folder writable for this user.",
-            )
-        })?;
-    }
-    let place = environment::place(path).await;
+    let looked = path.clone();
+    let looked = tokio::task::spawn_blocking(move || environment::look(&looked)).await;
+    let looked = looked.unwrap_or_else(|error| Err(std::io::Error::other(error)));
+    let environment::Surroundings { place, writable } = looked.map_err(|error| {
+        StoreError::unavailable(
+            format!("the folder of {} cannot be made: {error}", path.display()),
+            "Use another path with --db, or make the folder writable for this user.",
+        )
+    })?;
     let wal = match options.journal {
         Journal::Wal => true,
         Journal::Rollback => false,
         Journal::Auto => place.remote.is_none(),
     };
     let mut connection = connect(options, true).await?;
-    migrate::check_ours(&mut connection).await?;
-    if writable(path).await {
+    let found = migrate::schema(&mut connection).await?;
+    migrate::check_readable(found.version, found.readable_from)?;
+    let mut version = found.version;
+    if writable {
         set_journal(&mut connection, wal).await?;
-        migrate::migrate(&mut connection, &ids.next().to_string()).await?;
+        if version < migrate::built_for() {
+            let id = ids.next().to_string();
+            version = migrate::migrate(&mut connection, found, &id).await?;
+        }
     }
-    let (version, readable_from) = migrate::version(&mut connection).await?;
-    if version == 0 {
+    if version < migrate::built_for() {
         return Err(StoreError::unavailable(
-            format!("the file {} is empty and read-only", path.display()),
+            format!(
+                "the file {} is {} and read-only",
+                path.display(),
+                if version == 0 {
+                    "empty"
+                } else {
+                    "of an older version"
+                }
+            ),
             "Make it writable, or use another file with --db.",
         ));
     }
-    migrate::check_readable(version, readable_from)?;
     let registry = sqlx::query(statements::REGISTRY)
         .fetch_one(&mut connection)
         .await
@@ -188,14 +196,6 @@ pub(super) async fn connect(options: &SqliteOptions, create: bool) -> Result<Sql
         })
 }
 
-/// Whether this process may write the file; a missing file may be made.
-async fn writable(path: &Path) -> bool {
-    match tokio::fs::OpenOptions::new().append(true).open(path).await {
-        Ok(_) => true,
-        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
-    }
-}
-
 /// Sets the journal; a file that is in use keeps the one that it has.
 async fn set_journal(connection: &mut SqliteConnection, wal: bool) -> Result<()> {
     let statement = if wal {
@@ -242,10 +242,9 @@ pub async fn inspect(options: &SqliteOptions) -> Result<i64> {
         return Ok(0);
     }
     let mut connection = connect(options, false).await?;
-    migrate::check_ours(&mut connection).await?;
-    let (version, readable_from) = migrate::version(&mut connection).await?;
-    migrate::check_readable(version, readable_from)?;
-    Ok(version)
+    let found = migrate::schema(&mut connection).await?;
+    migrate::check_readable(found.version, found.readable_from)?;
+    Ok(found.version)
 }
 
 impl SqliteStore {

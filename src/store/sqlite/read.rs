@@ -1,6 +1,7 @@
 //! Reading rows: each list bounded, each by an index.
 
 pub(super) mod definitions;
+pub(super) mod glance;
 pub(super) mod messages;
 
 use sqlx::SqliteConnection;
@@ -365,38 +366,6 @@ pub(super) async fn audit(
         .doing("read the audit trail")?
         .iter()
         .map(entry)
-        .collect()
-}
-
-pub(super) async fn receiver_totals(
-    connection: &mut SqliteConnection,
-    limit: usize,
-) -> Result<Vec<(String, u64)>> {
-    let found = sqlx::query(statements::RECEIVER_TOTALS)
-        .bind(bound(limit))
-        .fetch_all(connection)
-        .await;
-    found
-        .doing("read the receivers")?
-        .iter()
-        .map(|row| Ok((rows::get(row, 0)?, rows::count(row, 1)?)))
-        .collect()
-}
-
-pub(super) async fn recent_units(
-    connection: &mut SqliteConnection,
-    receivers: &[ReceiverId],
-    each: usize,
-) -> Result<Vec<i64>> {
-    let found = sqlx::query(statements::RECENT_UNITS)
-        .bind(json_list(receivers)?)
-        .bind(bound(each))
-        .fetch_all(connection)
-        .await;
-    found
-        .doing("read the newest events")?
-        .iter()
-        .map(|row| rows::get(row, 0))
         .collect()
 }
 

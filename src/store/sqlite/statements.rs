@@ -86,9 +86,10 @@ statements! {
     INSERT_NAMES = "INSERT INTO name (id, name) SELECT value ->> 0, value ->> 1 FROM json_each($1)";
     INSERT_UNITS = "INSERT INTO unit (id, key, name_id, version, release, platform_id, package) SELECT value ->> 0, \
         unhex(value ->> 1), value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6 FROM json_each($1)";
-    INSERT_EVENT = "INSERT INTO event (seq, id, unit_id, name_id, receiver_num, success, created_at, recorder_id, \
-        payload_digest, payload_size, description, payload) \
-        VALUES ($1, $2, $3, $4, (SELECT num FROM receiver WHERE id = $5), $6, $7, $8, $9, $10, $11, $12)";
+    INSERT_EVENTS = "INSERT INTO event (seq, id, unit_id, name_id, receiver_num, success, created_at, recorder_id, \
+        payload_digest, payload_size, description, payload) SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, \
+        (SELECT num FROM receiver WHERE id = value ->> 4), value ->> 5, value ->> 6, value ->> 7, unhex(value ->> 8), \
+        value ->> 9, value ->> 10, value ->> 11 FROM json_each($1)";
     INSERT_PAYLOAD = "INSERT INTO payload (event_seq, deflated) VALUES ($1, $2)";
     INSERT_MESSAGES = "INSERT INTO message (seq, kind, event_seq, receiver_num, group_num, group_state, transition, \
         log_only, wire_version, created_at) SELECT value ->> 0, value ->> 1, value ->> 2, \

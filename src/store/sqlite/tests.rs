@@ -7,7 +7,7 @@ use std::sync::Arc;
 use sqlx::{Row, SqliteConnection};
 
 use super::*;
-use crate::domain::command::Action;
+use crate::domain::command::{Action, TurnPolicy};
 use crate::domain::id::CountingIds;
 use crate::domain::principal::Principal;
 use crate::domain::receiver::ReceiverDraft;
@@ -57,7 +57,7 @@ async fn every_statement_is_valid_and_none_scans_a_table() {
                 && !steps.iter().any(|s| s.contains("TEMP B-TREE FOR ORDER BY"));
             // The rows that refer to a new event: looked for only while a foreign key is broken
             // (OP_FkIfZero), which none can be.
-            let children = *name == "INSERT_EVENT"
+            let children = *name == "INSERT_EVENTS"
                 && ["SCAN message", "SCAN latest"]
                     .iter()
                     .any(|child| step.starts_with(child));
@@ -95,7 +95,7 @@ fn receiver(n: u128, bytes: usize) -> Command {
         },
         idempotency_key: None,
         log_only: true,
-        hold_turns: false,
+        turns: TurnPolicy::Allowed,
     }
 }
 

@@ -165,14 +165,6 @@ impl Server {
         }
     }
 
-    /// Whether the server says nothing for `span`.
-    pub(crate) fn is_silent_for(&mut self, span: Duration) -> bool {
-        matches!(
-            self.lines.recv_timeout(span),
-            Err(RecvTimeoutError::Timeout)
-        )
-    }
-
     /// The answer to a request.
     pub(crate) fn answer(&mut self, id: u64) -> Value {
         if let Some(at) = self.early.iter().position(|message| message["id"] == id) {
@@ -185,6 +177,11 @@ impl Server {
             }
             self.early.push(message);
         }
+    }
+
+    /// Whether an answer to a request has been seen among those that came so far.
+    pub(crate) fn has_answered(&self, id: u64) -> bool {
+        self.early.iter().any(|message| message["id"] == id)
     }
 
     /// A request's result, or its error.

@@ -110,18 +110,42 @@ fn a_client_that_can_ask_its_user_is_asked() {
         assert_eq!(declined["isError"], true);
         assert!(text_of(&declined).contains("did not confirm"), "{declined}");
     }
+    // Arguments may be nested as other servers nest them.
+    let nested = json!({"event": event("scan", "nested", true, &json!({}))});
+    let asked_nested = call(&mut server, &nested, None, Value::Null);
+    let done = call(
+        &mut server,
+        &nested,
+        Some(&asked_nested["requestState"]),
+        yes.clone(),
+    );
+    assert_eq!(done["structuredContent"]["created"], true, "{done}");
     // An answer to another question confirms nothing: it is asked again.
     let other = event("scan", "api", true, &json!({}));
     let again = call(&mut server, &other, Some(state), yes.clone());
     assert_eq!(again["resultType"], "input_required", "{again}");
-    assert_eq!(events(&mut server), 0);
+    assert_eq!(events(&mut server), 1, "the nested one");
 
-    let done = call(&mut server, &passed, Some(state), yes);
-    assert_eq!(
-        done["structuredContent"]["gates"][0]["turn"], "opened",
-        "{done}"
+    // Nor does it if another gate would turn by now, of which nobody was asked.
+    let group = json!({
+        "name": "production", "type": "test.production", "version": "1", "description": "may go out",
+        "event_receiver_ids": ["scan"],
+    });
+    server.id_of("create_group", group);
+    let asked = call(&mut server, &passed, Some(state), yes.clone());
+    assert_eq!(asked["resultType"], "input_required", "{asked}");
+    let text = asked["inputRequests"]["confirm"]["params"]["message"].to_string();
+    assert!(
+        text.contains("«ready»") && text.contains("«production»"),
+        "{text}"
     );
     assert_eq!(events(&mut server), 1);
+
+    let done = call(&mut server, &passed, Some(&asked["requestState"]), yes);
+    let gates = &done["structuredContent"]["gates"];
+    let turns = [&gates[0]["turn"], &gates[1]["turn"]];
+    assert_eq!(turns, ["opened", "opened"], "{done}");
+    assert_eq!(events(&mut server), 2);
     // A client that cannot ask reads the refusal.
     let said = server.refusal("create_event", event("scan", "api", true, &json!({})));
     assert!(said.contains("confirm: true"), "{said}");

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::client::{Server, any_receiver, event, fresh};
+use super::client::{Server, any_receiver, event, fresh, text_of};
 
 #[test]
 fn a_relative_window_can_be_paged() {
@@ -185,4 +185,50 @@ fn full_detail_carries_what_a_normal_answer_leaves_out() {
     };
     assert_eq!(selected("normal")["omitted_bytes"], 30_002);
     assert_eq!(selected("full"), payload["text"]);
+}
+
+#[test]
+fn answers_keep_to_their_size_whatever_things_are_called() {
+    let (_folder, db) = fresh();
+    let mut server = Server::on(&db);
+    let long = |n: usize| format!("{n:03}{}", "ü".repeat(250));
+    let mut receivers = Vec::new();
+    for n in 0..60 {
+        let mut receiver = any_receiver(&long(n));
+        receiver["type"] = json!(long(n));
+        receivers.push(server.id_of("create_receiver", receiver));
+    }
+    for n in 0..14 {
+        let group = json!({
+            "name": long(n), "type": long(n), "version": "1", "description": "d",
+            "event_receiver_ids": receivers,
+        });
+        let made = server.call_raw("create_group", group);
+        assert!(text_of(&made).len() <= 21_000, "{}", text_of(&made).len());
+    }
+    let members: serde_json::Map<_, _> = (0..40)
+        .map(|n| (format!("{n}{}", "k".repeat(50_000)), json!(1)))
+        .collect();
+    let payload = json!({ "a": members });
+    for version in ["1", "2", "3"] {
+        let mut arguments = event(&receivers[0], &long(0), true, &payload);
+        arguments["version"] = json!(format!("{version}{}", "ü".repeat(250)));
+        let made = server.call_raw("create_event", arguments);
+        assert!(text_of(&made).len() <= 21_000, "{}", text_of(&made).len());
+    }
+    let id = server.record("search_events", json!({}))["events"][0]["id"].clone();
+    for (tool, arguments) in [
+        ("fetch_event", json!({"id": id, "select": ["/a"]})),
+        ("search_events", json!({"select": ["/a"]})),
+        ("search_events", json!({"group_by": "receiver"})),
+        ("fetch_group", json!({"group": long(0)})),
+        ("check_gate", json!({"unit": id})),
+        ("check_gate", json!({"unit": id, "format": "json"})),
+        ("check_gate", json!({"name": long(0)})),
+        ("describe_registry", json!({})),
+    ] {
+        let answer = server.call_raw(tool, arguments.clone());
+        let bytes = text_of(&answer).len();
+        assert!(bytes <= 22_000, "{tool} {arguments}: {bytes} bytes");
+    }
 }

@@ -321,3 +321,30 @@ async fn the_overview_tells_counts_and_stays_short_whatever_there_is() {
         BTreeSet::from(["g6", "g7", "g8", "g9", "g10", "g11"])
     );
 }
+
+#[tokio::test]
+async fn a_waiting_list_that_ends_gives_no_cursor() {
+    let bench = Bench::new();
+    bench.receiver("build").await;
+    bench.receiver("scan").await;
+    bench.group("ready", &["build", "scan"], true).await;
+    for n in 0..4 {
+        bench.event("build", &format!("u{n}"), true).await;
+    }
+    let page = async |limit| {
+        let ada = ada();
+        let found = bench.registry.check_group(&ada, "ready", limit, None);
+        let found = found.await.unwrap();
+        (found.waiting.len(), found.next_cursor.is_some())
+    };
+    assert_eq!(page(3).await, (3, true));
+    assert_eq!(page(4).await, (4, false));
+    assert_eq!(page(5).await, (4, false));
+    // One that passes stands behind the last that waits: nobody else waits.
+    bench.event("build", "passes", true).await;
+    bench.event("scan", "passes", true).await;
+    for n in 0..4 {
+        bench.event("build", &format!("u{n}"), true).await;
+    }
+    assert_eq!(page(4).await, (4, false));
+}

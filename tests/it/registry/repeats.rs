@@ -112,3 +112,48 @@ async fn a_repeated_definition_means_what_it_meant() {
     assert_eq!((again.group.id, again.changed), (first.group.id, false));
     assert_eq!(code(disable("other").await), "ambiguous");
 }
+
+#[tokio::test]
+async fn another_receiver_is_another_command_though_its_name_is_a_type() {
+    let bench = Bench::new();
+    let options = WriteOptions::default();
+    for (name, kind) in [("build", "ci"), ("ci", "other")] {
+        let input = ReceiverInput {
+            name: name.to_owned(),
+            kind: kind.to_owned(),
+            version: "1".to_owned(),
+            description: "a receiver".to_owned(),
+            schema: Some("{}".to_owned()),
+            ..ReceiverInput::default()
+        };
+        let ada = ada();
+        let made = bench.registry.create_receiver(&ada, input, &options);
+        made.await.unwrap();
+    }
+    let record = async |receiver: &str| {
+        let input = event_input(receiver, unit("web"), true, "{}");
+        bench
+            .registry
+            .create_event(&ada(), input, &keyed("k"))
+            .await
+    };
+    assert!(record("build").await.unwrap().created);
+    assert_eq!(code(record("ci").await), "idempotency_conflict");
+    let input = GroupInput {
+        name: "both".to_owned(),
+        kind: "gate.both".to_owned(),
+        version: "1".to_owned(),
+        description: "a group".to_owned(),
+        enabled: true,
+        receivers: vec!["build".to_owned(), "ci".to_owned()],
+    };
+    let create = async || {
+        let input = input.clone();
+        bench
+            .registry
+            .create_group(&ada(), input, &keyed("g"))
+            .await
+    };
+    let first = create().await.unwrap();
+    assert_eq!(create().await.unwrap().group.id, first.group.id);
+}

@@ -272,25 +272,40 @@ fn messages_name_what_they_are_about() {
 fn a_held_write_turns_no_gate_and_leaves_no_trace() {
     let mut world = one_gate();
     let held = |action: Action| Command {
-        hold_turns: true,
+        turns: TurnPolicy::Agreed(None),
         ..command(action)
     };
     // What turns nothing needs no confirmation.
     world.submit(held(event(1, 1, "u", true))).unwrap();
     let before = format!("{:?}", world.state);
+    let mut marks = Vec::new();
     for (action, what) in [
         (event(2, 2, "u", true), "open"),
         (enable(1, false), "put out of force"),
     ] {
         let (plan, mut results) = world.batch(&[held(action)]);
-        let Err(Refusal::Unconfirmed { turns, more, .. }) = results.remove(0) else {
+        let Err(Refusal::Unconfirmed {
+            turns, more, mark, ..
+        }) = results.remove(0)
+        else {
             panic!("not refused")
         };
         assert_eq!((turns[0].what, turns.len(), more), (what, 1, false));
         assert!(plan.is_empty());
         assert_eq!(format!("{:?}", world.state), before, "no trace");
+        marks.push(mark);
     }
-    world.run(event(2, 2, "u", true)).unwrap();
+    // What was agreed to is allowed, and nothing else.
+    let with = |mark: &String, action| Command {
+        turns: TurnPolicy::Agreed(Some(mark.clone())),
+        ..command(action)
+    };
+    let [opens, disables] = &marks[..] else {
+        panic!("{marks:?}")
+    };
+    let refused = world.submit(with(disables, event(2, 2, "u", true)));
+    assert!(matches!(refused, Err(Refusal::Unconfirmed { .. })));
+    world.submit(with(opens, event(2, 2, "u", true))).unwrap();
     let closing = world.submit(held(event(3, 1, "u", false)));
     assert!(
         matches!(&closing, Err(Refusal::Unconfirmed { turns, .. }) if turns[0].what == "close"),
@@ -306,7 +321,7 @@ fn a_held_write_turns_no_gate_and_leaves_no_trace() {
 fn a_held_event_of_a_new_unit_makes_no_unit() {
     let mut world = World::with([receiver(1), group(1, &[1])]);
     let held = Command {
-        hold_turns: true,
+        turns: TurnPolicy::Agreed(None),
         ..command(event(1, 1, "new", true))
     };
     assert!(matches!(
