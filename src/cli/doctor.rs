@@ -28,7 +28,11 @@ pub(super) async fn run(options: &Options, args: &DoctorArgs) -> anyhow::Result<
     } else {
         "default"
     };
-    match options.config.as_deref() {
+    match options
+        .config
+        .as_deref()
+        .filter(|path| !path.as_os_str().is_empty())
+    {
         Some(path) => report.tell("settings file", &path.display().to_string()),
         None => report.tell("settings file", "none (--config, EPR_CONFIG)"),
     }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
+use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use tokio_util::sync::CancellationToken;
 
 use super::{at_a_terminal, demo, setup};
@@ -70,6 +71,7 @@ pub(super) struct StdioArgs {
         long,
         env = "EPR_ALLOW_FILES",
         value_name = "DIR",
+        value_parser = OsStringValueParser::new().map(PathBuf::from),
         help_heading = "Tools"
     )]
     allow_files: Option<PathBuf>,

@@ -6,6 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
+use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
 
@@ -52,6 +53,7 @@ pub struct Options {
         global = true,
         env = "EPR_SCHEMA_DIR",
         value_name = "DIR",
+        value_parser = OsStringValueParser::new().map(PathBuf::from),
         help_heading = "Database"
     )]
     pub schema_dir: Option<PathBuf>,
@@ -119,7 +121,13 @@ pub struct Options {
     pub log_format: Option<LogFormat>,
 
     /// A TOML file with settings, named as the flags with _ for -
-    #[arg(long, global = true, env = "EPR_CONFIG", value_name = "FILE")]
+    #[arg(
+        long,
+        global = true,
+        env = "EPR_CONFIG",
+        value_name = "FILE",
+        value_parser = OsStringValueParser::new().map(PathBuf::from)
+    )]
     #[serde(skip)]
     pub config: Option<PathBuf>,
 }
@@ -197,7 +205,9 @@ impl Options {
     /// Fills what neither flags nor environment say from the settings file.
     #[expect(clippy::disallowed_methods, reason = "runs before the runtime does")]
     pub fn with_file(self) -> Result<Self, ConfigError> {
-        let Some(path) = self.config.clone() else {
+        // A variable that is set to nothing says nothing.
+        let named = |path: &PathBuf| !path.as_os_str().is_empty();
+        let Some(path) = self.config.clone().filter(named) else {
             return Ok(self);
         };
         let text = std::fs::read_to_string(&path).map_err(|source| ConfigError::Unreadable {

@@ -213,3 +213,32 @@ impl Schemas {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::id::{CountingIds, IdSource as _};
+    use crate::domain::time::Timestamp;
+
+    #[test]
+    fn compiled_schemas_are_kept_by_number_and_by_size() {
+        let ids = CountingIds::new(Timestamp::from_micros(1_795_000_000_000_000));
+        let compiled = Arc::new(schema::compile("{}", &Documents::built_in(), false).unwrap());
+        let fill = |count: usize, bytes: usize| {
+            let mut cache = Cache::default();
+            for _ in 0..count {
+                cache.insert(ReceiverId::new(ids.next()), compiled.clone(), bytes);
+            }
+            assert_eq!(cache.bytes, cache.order.len() * bytes);
+            assert_eq!(cache.compiled.len(), cache.order.len());
+            cache.order.len()
+        };
+        assert_eq!(fill(500, 10), limits::SCHEMA_CACHE);
+        assert_eq!(fill(500, limits::SCHEMA_BYTES), 4);
+        assert_eq!(
+            fill(3, limits::SCHEMA_CACHE_BYTES + 1),
+            0,
+            "too large to keep"
+        );
+    }
+}

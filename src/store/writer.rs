@@ -113,13 +113,7 @@ async fn run(store: Arc<dyn Store>, clock: Arc<dyn Clock>, mut requests: mpsc::R
                 None => return,
             }
         }
-        while waiting.len() < limits::BATCH_COMMANDS && drains.is_empty() {
-            match requests.try_recv() {
-                Ok(Request::Write(job)) => waiting.push_back(*job),
-                Ok(Request::Drain(drained)) => drains.push(drained),
-                Err(_) => break,
-            }
-        }
+        gather(&mut requests, &mut waiting, &mut drains).await;
         // Nobody waits for these any more, and nothing of them has been done.
         waiting.retain(|job| {
             !job.answer.is_closed() || matches!(job.command.action, Action::Audit(_))
@@ -131,6 +125,36 @@ async fn run(store: Arc<dyn Store>, clock: Arc<dyn Clock>, mut requests: mpsc::R
                 waiting.push_front(job);
             }
         }
+    }
+}
+
+/// Takes what is queued. Callers that were answered a moment ago are about to ask again: as long as
+/// more come, what comes shares one commit. Nobody waits for a time, only for tasks that are ready to
+/// run.
+async fn gather(
+    requests: &mut mpsc::Receiver<Request>,
+    waiting: &mut VecDeque<Job>,
+    drains: &mut Vec<oneshot::Sender<()>>,
+) {
+    let mut quiet = 0;
+    while quiet < 2 {
+        let before = waiting.len();
+        while waiting.len() < limits::BATCH_COMMANDS && drains.is_empty() {
+            match requests.try_recv() {
+                Ok(Request::Write(job)) => waiting.push_back(*job),
+                Ok(Request::Drain(drained)) => drains.push(drained),
+                Err(_) => break,
+            }
+        }
+        if waiting.len() >= limits::BATCH_COMMANDS || !drains.is_empty() {
+            return;
+        }
+        quiet = if waiting.len() == before {
+            quiet + 1
+        } else {
+            0
+        };
+        tokio::task::yield_now().await;
     }
 }
 

@@ -7,6 +7,7 @@
 //! | `gating` | gates without the faults of the existing server |
 //! | `crash` | what was acknowledged survives a killed process, whole |
 //! | `mcp` | the server as a client meets it |
+//! | `cli` | the other commands, settings, logs |
 //! | `architecture` | the order of the modules |
 
 #![expect(
@@ -21,6 +22,7 @@
 )]
 
 mod architecture;
+mod cli;
 mod crash;
 mod gating;
 mod harness;

@@ -46,6 +46,8 @@ pub(super) struct Surroundings {
     pub(super) place: Place,
     /// Whether this process may write the file, or make it.
     pub(super) writable: bool,
+    /// The identity of the file, if it is there.
+    pub(super) identity: Option<FileIdentity>,
 }
 
 /// Makes the folder of `path`, which need not exist yet, and looks at its place. It blocks, and is for
@@ -72,6 +74,9 @@ pub(super) fn look(path: &Path) -> std::io::Result<Surroundings> {
     Ok(Surroundings {
         place: judge(&mounts, in_container, &folder),
         writable,
+        identity: std::fs::metadata(path)
+            .ok()
+            .and_then(|metadata| of_metadata(&metadata)),
     })
 }
 

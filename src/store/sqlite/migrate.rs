@@ -57,16 +57,24 @@ const INSERT_VERSION: &str =
 const INSERT_REGISTRY: &str = "INSERT OR IGNORE INTO registry (only_row, id) VALUES (1, $1)";
 
 /// What the schema of a database is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Schema {
     /// Its version; 0 for an empty database.
     pub(super) version: i64,
     /// The oldest version that a binary may have been built for to use it.
     pub(super) readable_from: i64,
+    /// The version of SQLite; empty for an empty database.
+    pub(super) engine: String,
 }
 
 /// Reads the schema, and refuses the database of another program.
 pub(super) async fn schema(connection: &mut SqliteConnection) -> Result<Schema> {
+    // Mostly it is ours and up to date, which one question tells.
+    if let Ok(found) = version(connection).await
+        && found.version == built_for()
+    {
+        return Ok(found);
+    }
     // One statement, so that it sees a new database either empty or whole.
     let row = sqlx::query(COUNT_TABLES)
         .fetch_one(&mut *connection)
@@ -93,6 +101,7 @@ async fn version(connection: &mut SqliteConnection) -> Result<Schema> {
     Ok(Schema {
         version: row.try_get(0).doing("read the schema version")?,
         readable_from: row.try_get(1).doing("read the schema version")?,
+        engine: row.try_get(2).doing("read the schema version")?,
     })
 }
 
@@ -111,14 +120,13 @@ pub(super) fn check_readable(version: i64, readable_from: i64) -> Result<()> {
     Ok(())
 }
 
-/// Brings a database with the schema `found` up to this binary's; gives the version that it then has.
+/// Brings a database with the schema `found` up to this binary's; gives the schema that it then has.
 pub(super) async fn migrate(
     connection: &mut SqliteConnection,
     found: Schema,
     registry_id: &str,
-) -> Result<i64> {
+) -> Result<Schema> {
     check_readable(found.version, found.readable_from)?;
-    let mut current = found.version;
     for migration in MIGRATIONS.iter().filter(|m| m.version > found.version) {
         let mut transaction = connection
             .begin_with("BEGIN EXCLUSIVE")
@@ -137,9 +145,8 @@ pub(super) async fn migrate(
             .commit()
             .await
             .map_err(|error| errors::classify("commit a migration", error))?;
-        current = now.version.max(migration.version);
     }
-    Ok(current)
+    version(connection).await
 }
 
 async fn apply(

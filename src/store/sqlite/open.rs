@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, Row, SqliteConnection};
+use sqlx::{ConnectOptions, SqliteConnection};
 use tokio::sync::Mutex;
 
 use super::errors::{Doing, is_busy};
@@ -89,7 +89,11 @@ pub async fn open(options: &SqliteOptions, ids: &dyn IdSource) -> Result<SqliteS
     let looked = path.clone();
     let looked = tokio::task::spawn_blocking(move || environment::look(&looked)).await;
     let looked = looked.unwrap_or_else(|error| Err(std::io::Error::other(error)));
-    let environment::Surroundings { place, writable } = looked.map_err(|error| {
+    let environment::Surroundings {
+        place,
+        writable,
+        identity,
+    } = looked.map_err(|error| {
         StoreError::unavailable(
             format!("the folder of {} cannot be made: {error}", path.display()),
             "Use another path with --db, or make the folder writable for this user.",
@@ -101,22 +105,34 @@ pub async fn open(options: &SqliteOptions, ids: &dyn IdSource) -> Result<SqliteS
         Journal::Auto => place.remote.is_none(),
     };
     let mut connection = connect(options, true).await?;
-    let found = migrate::schema(&mut connection).await?;
-    migrate::check_readable(found.version, found.readable_from)?;
-    let mut version = found.version;
+    let mut schema = migrate::schema(&mut connection).await?;
+    migrate::check_readable(schema.version, schema.readable_from)?;
+    let readers = SqlitePoolOptions::new()
+        .max_connections(limits::SQLITE_READERS)
+        .min_connections(0)
+        .idle_timeout(Duration::from_secs(30))
+        .acquire_timeout(Duration::from_secs(limits::WAIT_SECONDS))
+        .test_before_acquire(false)
+        .connect_lazy_with(options.connect().pragma("query_only", "ON"));
+    if schema.version == migrate::built_for() {
+        // The first question will want one, and need not wait for it.
+        let readers = readers.clone();
+        tokio::spawn(async move { drop(readers.acquire().await) });
+    }
+    let mut wal = wal;
     if writable {
-        set_journal(&mut connection, wal).await?;
-        if version < migrate::built_for() {
+        wal = set_journal(&mut connection, wal).await?;
+        if schema.version < migrate::built_for() {
             let id = ids.next().to_string();
-            version = migrate::migrate(&mut connection, found, &id).await?;
+            schema = migrate::migrate(&mut connection, schema, &id).await?;
         }
     }
-    if version < migrate::built_for() {
+    if schema.version < migrate::built_for() {
         return Err(StoreError::unavailable(
             format!(
                 "the file {} is {} and read-only",
                 path.display(),
-                if version == 0 {
+                if schema.version == 0 {
                     "empty"
                 } else {
                     "of an older version"
@@ -129,10 +145,6 @@ pub async fn open(options: &SqliteOptions, ids: &dyn IdSource) -> Result<SqliteS
         .fetch_one(&mut connection)
         .await
         .doing("read the registry")?;
-    let engine = sqlx::query("SELECT sqlite_version()")
-        .fetch_one(&mut connection)
-        .await
-        .doing("read the version")?;
     let mut warnings = Vec::new();
     if let Some(kind) = &place.remote {
         warnings.push(format!(
@@ -146,19 +158,16 @@ pub async fn open(options: &SqliteOptions, ids: &dyn IdSource) -> Result<SqliteS
                 .to_owned(),
         );
     }
-    let readers = SqlitePoolOptions::new()
-        .max_connections(limits::SQLITE_READERS)
-        .min_connections(0)
-        .idle_timeout(Duration::from_secs(30))
-        .acquire_timeout(Duration::from_secs(limits::WAIT_SECONDS))
-        .test_before_acquire(false)
-        .connect_lazy_with(options.connect().pragma("query_only", "ON"));
+    let identity = match identity {
+        Some(identity) => Some(identity),
+        None => environment::identity(path).await,
+    };
     Ok(SqliteStore {
         info: StoreInfo {
             engine: "sqlite",
-            engine_version: engine.try_get(0).doing("read the version")?,
+            engine_version: schema.engine,
             location: path.display().to_string(),
-            schema_version: version,
+            schema_version: schema.version,
             registry_id: rows::get(&registry, 5)?,
             ephemeral: if options.throw_away {
                 Some("it is a throw-away database that goes with this process".to_owned())
@@ -168,8 +177,8 @@ pub async fn open(options: &SqliteOptions, ids: &dyn IdSource) -> Result<SqliteS
             warnings,
         },
         path: path.clone(),
-        identity: environment::identity(path).await,
-        writer: Mutex::new(Writing::new(options.clone(), connection).await?),
+        identity,
+        writer: Mutex::new(Writing::new(options.clone(), connection, wal)),
         readers,
     })
 }
@@ -196,8 +205,9 @@ pub(super) async fn connect(options: &SqliteOptions, create: bool) -> Result<Sql
         })
 }
 
-/// Sets the journal; a file that is in use keeps the one that it has.
-async fn set_journal(connection: &mut SqliteConnection, wal: bool) -> Result<()> {
+/// Sets the journal; a file that is in use keeps the one that it has. Tells whether it then is a
+/// write-ahead log.
+async fn set_journal(connection: &mut SqliteConnection, wal: bool) -> Result<bool> {
     let statement = if wal {
         "PRAGMA journal_mode = WAL"
     } else {
@@ -218,10 +228,11 @@ async fn set_journal(connection: &mut SqliteConnection, wal: bool) -> Result<()>
         set = sqlx::query(statement).fetch_one(&mut *connection).await;
     }
     let mode: String = rows::get(&set.doing("set the journal")?, 0)?;
-    if mode.eq_ignore_ascii_case("wal") != wal {
+    let has_wal = mode.eq_ignore_ascii_case("wal");
+    if has_wal != wal {
         tracing::warn!(%mode, "the database keeps its journal mode");
     }
-    Ok(())
+    Ok(has_wal)
 }
 
 /// How long a connection waits inside SQLite for somebody else's lock.

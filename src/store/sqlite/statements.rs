@@ -174,5 +174,5 @@ statements! {
         LEFT JOIN receiver_schema s ON s.receiver_num = coalesce(m.receiver_num, e.receiver_num) WHERE m.seq > $1 ORDER BY m.seq LIMIT $2";
     AUDIT = "SELECT a.seq, a.at, w.principal, w.kind, w.surface, w.client, a.action, a.target, a.outcome, a.detail \
         FROM audit a JOIN recorder w ON w.id = a.recorder_id WHERE a.seq < $1 ORDER BY a.seq DESC LIMIT $2";
-    COMPATIBILITY = "SELECT coalesce(max(version), 0), coalesce(max(readable_from), 0) FROM schema_version";
+    COMPATIBILITY = "SELECT coalesce(max(version), 0), coalesce(max(readable_from), 0), sqlite_version() FROM schema_version";
 }

@@ -41,6 +41,8 @@ struct Line {
     /// With a rollback journal a commit waits for readers; with a write-ahead log nothing but the
     /// beginning of a transaction ever waits.
     commits_wait: bool,
+    /// Whether SQLite itself waits for locks.
+    waits: bool,
 }
 
 /// What a transaction led to.
@@ -52,12 +54,17 @@ pub(super) struct Written {
 }
 
 impl Writing {
-    pub(super) async fn new(options: SqliteOptions, connection: SqliteConnection) -> Result<Self> {
-        Ok(Self {
+    /// Over an open connection, of which is known whether it has a write-ahead log.
+    pub(super) fn new(options: SqliteOptions, connection: SqliteConnection, wal: bool) -> Self {
+        Self {
             options,
-            connection: Some(Line::new(connection).await?),
+            connection: Some(Line {
+                connection,
+                commits_wait: !wal,
+                waits: true,
+            }),
             memory: Memory::default(),
-        })
+        }
     }
 
     /// Whether there is a connection.
@@ -172,19 +179,19 @@ impl Line {
             .fetch_one(&mut connection)
             .await;
         let mode: String = rows::get(&row.doing("read the journal mode")?, 0)?;
-        let commits_wait = !mode.eq_ignore_ascii_case("wal");
-        // Looks for the lock more often than SQLite would; see the limit.
-        open::set_busy_timeout(&mut connection, 0).await?;
         Ok(Self {
             connection,
-            commits_wait,
+            commits_wait: !mode.eq_ignore_ascii_case("wal"),
+            waits: true,
         })
     }
 
     /// Begins a transaction with the write lock.
     async fn begin(&mut self) -> Result<()> {
-        if self.commits_wait {
+        if self.waits {
+            // Looks for the lock more often than SQLite would; see the limit.
             open::set_busy_timeout(&mut self.connection, 0).await?;
+            self.waits = false;
         }
         let asked = Instant::now();
         let most = Duration::from_millis(limits::SQLITE_BUSY_MILLIS);
@@ -199,6 +206,7 @@ impl Line {
         }
         if self.commits_wait {
             open::set_busy_timeout(&mut self.connection, limits::SQLITE_BUSY_MILLIS).await?;
+            self.waits = true;
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 mod bad_input;
 mod bad_schemas;
-mod client;
+pub(crate) mod client;
 mod confirming;
 mod hostile;
 mod kill;

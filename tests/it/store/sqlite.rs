@@ -5,9 +5,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use epr_mcp::store::Store;
 use epr_mcp::store::sqlite::{Journal, SqliteOptions, SqliteStore};
+use sqlx::Connection as _;
 
 use super::scene::Database;
 use crate::harness;
+use crate::harness::invariants::assert_whole;
 
 struct SqliteFile {
     options: SqliteOptions,
@@ -47,4 +49,51 @@ fn new_file(journal: Journal) -> Arc<dyn Database> {
         ids: harness::ids(0),
         _folder: folder,
     })
+}
+
+/// Takes a file back to the first schema, as a binary of that time left it.
+const BACK_TO_THE_FIRST: &str = "\
+    DROP TRIGGER event_recorded; DROP TRIGGER message_written; DROP TRIGGER name_made; DROP TRIGGER unit_made;\
+    ALTER TABLE registry DROP COLUMN definitions; ALTER TABLE registry DROP COLUMN messages_pruned;\
+    ALTER TABLE registry DROP COLUMN messages_pruned_to; DELETE FROM schema_version WHERE version > 1;";
+
+#[tokio::test]
+async fn a_file_of_the_first_schema_is_brought_up_to_date_and_used() {
+    let bench = harness::Bench::new();
+    bench.receiver("r").await;
+    bench.group("g", &["r"], true).await;
+    for success in [true, false] {
+        bench.event("r", "web", success).await;
+    }
+    let before = bench.store().await.counters().await.unwrap();
+    bench.registry.close().await;
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&bench.path);
+    let mut raw = sqlx::SqliteConnection::connect_with(&options)
+        .await
+        .unwrap();
+    sqlx::raw_sql(BACK_TO_THE_FIRST)
+        .execute(&mut raw)
+        .await
+        .unwrap();
+    raw.close().await.unwrap();
+
+    let late = harness::Bench::at(&bench.path, 1);
+    let store = late.store().await;
+    assert_eq!(
+        store.info().schema_version,
+        epr_mcp::store::sqlite::built_for()
+    );
+    assert_eq!(
+        store.counters().await.unwrap(),
+        before,
+        "what was there is there"
+    );
+    late.receiver("second").await;
+    late.event("r", "web", true).await;
+    late.event("r", "new", true).await;
+    assert_eq!(
+        store.counters().await.unwrap().succeeded,
+        before.succeeded + 2
+    );
+    assert_whole(&bench.path).await;
 }
