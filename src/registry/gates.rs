@@ -201,8 +201,8 @@ impl Registry {
             .await
     }
 
-    /// Looks at `most` units, or until `wanted` of them wait, or enough rows were seen. A unit stands at its newest
-    /// event of any member, so that following the list with a cursor meets it once.
+    /// Looks at `most` units, or until `wanted` of them wait, or enough rows were seen. A unit stands
+    /// at its newest event of any member, so that following the list with a cursor meets it once.
     async fn look_at_gate_until(
         &self,
         store: &dyn Store,

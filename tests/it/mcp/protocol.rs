@@ -186,19 +186,7 @@ fn a_cancelled_call_is_not_answered() {
     let mut server = Server::on(&db);
     server.id_of("create_receiver", any_receiver("all"));
     // A lock held by another process keeps the write waiting, so that there is something to cancel.
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let lock = runtime.block_on(async {
-        use sqlx::Connection;
-        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&db);
-        let mut connection = sqlx::SqliteConnection::connect_with(&options)
-            .await
-            .unwrap();
-        sqlx::query("BEGIN IMMEDIATE")
-            .execute(&mut connection)
-            .await
-            .unwrap();
-        connection
-    });
+    let lock = super::storage::Lock::on(&db);
     let arguments = event("all", "web", true, &json!({}));
     let id = server.begin(
         "tools/call",

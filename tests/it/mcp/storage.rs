@@ -21,6 +21,30 @@ async fn connect(db: &std::path::Path) -> sqlx::SqliteConnection {
         .expect("the file opens")
 }
 
+/// The write lock, held by somebody else until this is dropped.
+pub(super) struct Lock {
+    _connection: sqlx::SqliteConnection,
+    _runtime: tokio::runtime::Runtime,
+}
+
+impl Lock {
+    pub(super) fn on(db: &std::path::Path) -> Self {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let connection = runtime.block_on(async {
+            let mut connection = connect(db).await;
+            sqlx::query("BEGIN IMMEDIATE")
+                .execute(&mut connection)
+                .await
+                .unwrap();
+            connection
+        });
+        Self {
+            _connection: connection,
+            _runtime: runtime,
+        }
+    }
+}
+
 #[test]
 fn a_file_that_is_no_database_is_refused_until_it_is_gone() {
     let (_folder, db) = fresh();
@@ -75,15 +99,7 @@ fn a_lock_is_waited_for_and_then_said() {
     let (_folder, db) = fresh();
     let mut server = Server::on(&db);
     server.id_of("create_receiver", any_receiver("all"));
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let lock = runtime.block_on(async {
-        let mut connection = connect(&db).await;
-        sqlx::query("BEGIN IMMEDIATE")
-            .execute(&mut connection)
-            .await
-            .unwrap();
-        connection
-    });
+    let lock = Lock::on(&db);
     let said = server.refusal("create_event", event("all", "web", true, &json!({})));
     assert!(said.contains("lock") && said.contains("retry"), "{said}");
     // Reading goes on meanwhile.
@@ -101,15 +117,7 @@ fn a_server_that_waits_for_a_lock_ends_soon_when_it_is_told_to() {
     let (_folder, db) = fresh();
     let mut server = Server::on(&db);
     server.id_of("create_receiver", any_receiver("all"));
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let _lock = runtime.block_on(async {
-        let mut connection = connect(&db).await;
-        sqlx::query("BEGIN IMMEDIATE")
-            .execute(&mut connection)
-            .await
-            .unwrap();
-        connection
-    });
+    let _lock = Lock::on(&db);
     server.begin(
         "tools/call",
         json!({"name": "create_event", "arguments": event("all", "web", true, &json!({}))}),
