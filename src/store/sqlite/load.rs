@@ -291,9 +291,7 @@ async fn units(connection: &mut SqliteConnection, needs: &Needs, state: &mut Sta
             continue;
         };
         state.units.insert(*key, unit);
-        let newest: Vec<(usize, i64, i64)> = serde_json::from_str(rows::get(row, 3)?)
-            .map_err(|error| StoreError::inconsistent("latest", error))?;
-        for (place, seq, success) in newest {
+        for (place, seq, success) in rows::list::<(usize, i64, i64)>(row, 3, "latest")? {
             let receiver = receivers.get(place).copied().ok_or_else(inconsistent)?;
             let success = success != 0;
             state
@@ -311,25 +309,21 @@ pub(super) async fn latest(
     receivers: impl IntoIterator<Item = ReceiverId>,
 ) -> Result<Vec<(i64, ReceiverId, Latest)>> {
     let receivers: Vec<ReceiverId> = receivers.into_iter().collect();
-    let found = sqlx::query(statements::LATEST)
+    let row = sqlx::query(statements::LATEST)
         .bind(json_list(units)?)
-        .bind(json_list(&receivers)?);
-    let found = found
-        .fetch_all(connection)
+        .bind(json_list(&receivers)?)
+        .fetch_one(connection)
         .await
         .doing("read the newest events")?;
-    found
-        .iter()
-        .map(|row| {
-            let newest = Latest {
-                seq: rows::get(row, 2)?,
-                success: rows::get(row, 3)?,
-            };
-            let place = usize::try_from(rows::get::<i64>(row, 1)?).ok();
-            let receiver = place.and_then(|place| receivers.get(place)).copied();
-            let receiver =
-                receiver.ok_or_else(|| StoreError::inconsistent("latest", "receiver"))?;
-            Ok((rows::get(row, 0)?, receiver, newest))
+    rows::list::<(i64, usize, i64, i64)>(&row, 0, "latest")?
+        .into_iter()
+        .map(|(unit, place, seq, success)| {
+            let receiver = receivers
+                .get(place)
+                .copied()
+                .ok_or_else(|| StoreError::inconsistent("latest", "receiver"))?;
+            let success = success != 0;
+            Ok((unit, receiver, Latest { seq, success }))
         })
         .collect()
 }

@@ -120,8 +120,16 @@ pub async fn open(options: &SqliteOptions, ids: &dyn IdSource) -> Result<SqliteS
         tokio::spawn(async move { drop(readers.acquire().await) });
     }
     let mut wal = wal;
+    let mut registry = None;
+    if schema.version == migrate::built_for() {
+        registry = Some(identify(&mut connection).await?);
+    }
     if writable {
-        wal = set_journal(&mut connection, wal).await?;
+        // Set, a journal costs a look at the file; the one that is there mostly is the right one.
+        let right = registry.as_ref().is_some_and(|(_, is)| *is == wal);
+        if !right {
+            wal = set_journal(&mut connection, wal).await?;
+        }
         if schema.version < migrate::built_for() {
             let id = ids.next().to_string();
             schema = migrate::migrate(&mut connection, schema, &id).await?;
@@ -141,10 +149,10 @@ pub async fn open(options: &SqliteOptions, ids: &dyn IdSource) -> Result<SqliteS
             "Make it writable, or use another file with --db.",
         ));
     }
-    let registry = sqlx::query(statements::REGISTRY)
-        .fetch_one(&mut connection)
-        .await
-        .doing("read the registry")?;
+    let registry_id = match registry {
+        Some((id, _)) => id,
+        None => identify(&mut connection).await?.0,
+    };
     let mut warnings = Vec::new();
     if let Some(kind) = &place.remote {
         warnings.push(format!(
@@ -168,7 +176,7 @@ pub async fn open(options: &SqliteOptions, ids: &dyn IdSource) -> Result<SqliteS
             engine_version: schema.engine,
             location: path.display().to_string(),
             schema_version: schema.version,
-            registry_id: rows::get(&registry, 5)?,
+            registry_id,
             ephemeral: if options.throw_away {
                 Some("it is a throw-away database that goes with this process".to_owned())
             } else {
@@ -181,6 +189,16 @@ pub async fn open(options: &SqliteOptions, ids: &dyn IdSource) -> Result<SqliteS
         writer: Mutex::new(Writing::new(options.clone(), connection, wal)),
         readers,
     })
+}
+
+/// The id of the registry, and whether its journal is a write-ahead log.
+async fn identify(connection: &mut SqliteConnection) -> Result<(String, bool)> {
+    let row = sqlx::query(statements::REGISTRY_ID)
+        .fetch_one(connection)
+        .await
+        .doing("read the registry")?;
+    let journal: &str = rows::get(&row, 1)?;
+    Ok((rows::get(&row, 0)?, journal.eq_ignore_ascii_case("wal")))
 }
 
 /// Opens a connection; `create` makes a file that is missing.

@@ -216,15 +216,12 @@ pub(super) async fn newest_names(
     connection: &mut SqliteConnection,
     limit: usize,
 ) -> Result<Vec<String>> {
-    let found = sqlx::query(statements::NEWEST_NAMES)
+    let row = sqlx::query(statements::NEWEST_NAMES)
         .bind(bound(limit))
-        .fetch_all(connection)
-        .await;
-    found
-        .doing("read names")?
-        .iter()
-        .map(|row| rows::get(row, 0))
-        .collect()
+        .fetch_one(connection)
+        .await
+        .doing("read names")?;
+    rows::list(&row, 0, "name")
 }
 
 pub(super) async fn unit_ids(
@@ -374,19 +371,23 @@ pub(super) async fn counters(connection: &mut SqliteConnection) -> Result<Counte
         .fetch_one(connection)
         .await
         .doing("read the counters")?;
+    counters_of(&row)
+}
+
+fn counters_of(row: &SqliteRow) -> Result<Counters> {
     let time = |index| {
-        let micros: Option<i64> = rows::get(&row, index)?;
+        let micros: Option<i64> = rows::get(row, index)?;
         Ok::<_, StoreError>(micros.map(Timestamp::from_micros))
     };
     Ok(Counters {
-        succeeded: rows::count(&row, 0)?,
-        failed: rows::count(&row, 1)?,
-        receivers: rows::count(&row, 2)?,
-        groups: rows::count(&row, 3)?,
-        units: rows::count(&row, 4)?,
-        messages: rows::count(&row, 5)?,
-        messages_pruned_to: rows::get(&row, 6)?,
-        last_event_seq: rows::get(&row, 7)?,
+        succeeded: rows::count(row, 0)?,
+        failed: rows::count(row, 1)?,
+        receivers: rows::count(row, 2)?,
+        groups: rows::count(row, 3)?,
+        units: rows::count(row, 4)?,
+        messages: rows::count(row, 5)?,
+        messages_pruned_to: rows::get(row, 6)?,
+        last_event_seq: rows::get(row, 7)?,
         first_event_at: time(8)?,
         last_event_at: time(9)?,
     })

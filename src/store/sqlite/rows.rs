@@ -34,6 +34,15 @@ pub(super) fn count(row: &SqliteRow, index: usize) -> Result<u64> {
     Ok(u64::try_from(get::<i64>(row, index)?).unwrap_or(0))
 }
 
+/// One column with a JSON array.
+pub(super) fn list<T: serde::de::DeserializeOwned>(
+    row: &SqliteRow,
+    index: usize,
+    table: &'static str,
+) -> Result<Vec<T>> {
+    serde_json::from_str(get(row, index)?).map_err(|error| StoreError::inconsistent(table, error))
+}
+
 macro_rules! id_reader {
     ($name:ident, $id:ty, $table:literal) => {
         pub(super) fn $name(row: &SqliteRow, index: usize) -> Result<$id> {

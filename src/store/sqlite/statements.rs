@@ -32,6 +32,17 @@ macro_rules! receiver_columns {
     };
 }
 
+macro_rules! counter_columns {
+    ($rest:literal) => {
+        concat!(
+            "SELECT succeeded, failed, receivers, groups, last_unit_id, last_message_seq - messages_pruned, \
+             messages_pruned_to, last_event_seq, (SELECT created_at FROM event WHERE seq = 1), \
+             (SELECT created_at FROM event WHERE seq = last_event_seq) ",
+            $rest
+        )
+    };
+}
+
 macro_rules! group_columns {
     ($rest:literal) => {
         concat!(
@@ -66,8 +77,8 @@ statements! {
     GROUPS_OF = group_columns!("WHERE g.num IN (SELECT m.group_num FROM group_member m JOIN receiver r \
         ON r.num = m.receiver_num WHERE r.id IN (SELECT value FROM json_each($1))) ORDER BY g.id LIMIT $2");
     LATEST = "WITH wanted AS MATERIALIZED (SELECT j.key AS place, r.num AS num FROM json_each($2) j \
-        CROSS JOIN receiver r WHERE r.id = j.value) SELECT l.unit_id, wanted.place, l.seq, l.success \
-        FROM json_each($1) k CROSS JOIN wanted CROSS JOIN latest l \
+        CROSS JOIN receiver r WHERE r.id = j.value) \
+        SELECT json_group_array(json_array(l.unit_id, wanted.place, l.seq, l.success)) FROM json_each($1) k CROSS JOIN wanted CROSS JOIN latest l \
         WHERE l.unit_id = k.value AND l.receiver_num = wanted.num";
     IDEMPOTENCY = "SELECT digest, result FROM idempotency WHERE key = $1";
     RECORDER_ID = "SELECT id FROM recorder WHERE key = $1";
@@ -145,16 +156,17 @@ statements! {
     NAME_COUNTS = "SELECT succeeded, failed FROM name WHERE id = $1";
     RECEIVER_COUNTS = "SELECT succeeded, failed FROM receiver WHERE id = $1";
     SEQ_AT = "SELECT seq FROM event WHERE created_at >= $1 ORDER BY created_at, seq LIMIT 1";
-    COUNTERS = "SELECT succeeded, failed, receivers, groups, last_unit_id, last_message_seq - messages_pruned, \
-        messages_pruned_to, last_event_seq, (SELECT created_at FROM event WHERE seq = 1), \
-        (SELECT created_at FROM event WHERE seq = last_event_seq) FROM registry";
-    RECEIVER_TOTALS = "SELECT type, succeeded + failed FROM receiver ORDER BY num DESC LIMIT $1";
-    RECENT_UNITS = "SELECT DISTINCT u.value FROM json_each($1) j CROSS JOIN receiver r CROSS JOIN json_each(\
-        (SELECT json_group_array(unit_id) FROM (SELECT l.unit_id FROM latest l WHERE l.receiver_num = r.num \
-        ORDER BY l.seq DESC LIMIT $2))) u WHERE r.id = j.value";
+    COUNTERS = counter_columns!("FROM registry");
+    // Lists come as one JSON array: a row costs more on its way here than in the database.
+    GLANCE = counter_columns!(", (SELECT json_group_array(json_array(type, events)) FROM (SELECT type, \
+        succeeded + failed AS events FROM receiver ORDER BY num DESC LIMIT $1)), \
+        (SELECT json_group_array(name) FROM (SELECT name FROM name ORDER BY id DESC LIMIT $2)) FROM registry");
+    RECENT_UNITS = "SELECT json_group_array(DISTINCT u.value) FROM json_each($1) j CROSS JOIN receiver r \
+        CROSS JOIN json_each((SELECT json_group_array(unit_id) FROM (SELECT l.unit_id FROM latest l \
+        WHERE l.receiver_num = r.num ORDER BY l.seq DESC LIMIT $2))) u WHERE r.id = j.value";
     NAMES_FROM = "SELECT id, name FROM name WHERE name >= $1 ORDER BY name LIMIT $2";
     NAMES_BETWEEN = "SELECT id, name FROM name WHERE name >= $1 AND name < $3 ORDER BY name LIMIT $2";
-    NEWEST_NAMES = "SELECT name FROM name ORDER BY id DESC LIMIT $1";
+    NEWEST_NAMES = "SELECT json_group_array(name) FROM (SELECT name FROM name ORDER BY id DESC LIMIT $1)";
     UNIT_IDS = "SELECT key, id FROM unit WHERE key = $1";
     UNITS = "SELECT u.id, n.name, u.version, u.release, u.platform_id, u.package FROM unit u \
         JOIN name n ON n.id = u.name_id WHERE u.id IN (SELECT value FROM json_each($1))";
@@ -175,4 +187,5 @@ statements! {
     AUDIT = "SELECT a.seq, a.at, w.principal, w.kind, w.surface, w.client, a.action, a.target, a.outcome, a.detail \
         FROM audit a JOIN recorder w ON w.id = a.recorder_id WHERE a.seq < $1 ORDER BY a.seq DESC LIMIT $2";
     COMPATIBILITY = "SELECT coalesce(max(version), 0), coalesce(max(readable_from), 0), sqlite_version() FROM schema_version";
+    REGISTRY_ID = "SELECT id, (SELECT journal_mode FROM pragma_journal_mode) FROM registry";
 }

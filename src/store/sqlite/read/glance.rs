@@ -7,7 +7,7 @@ use sqlx::SqliteConnection;
 use super::super::errors::Doing;
 use super::super::load::{json_list, latest};
 use super::super::{rows, statements};
-use super::{bound, counters, definitions, newest_names};
+use super::{bound, counters_of, definitions};
 use crate::domain::id::ReceiverId;
 use crate::domain::search::DefinitionFilter;
 use crate::store::{Glance, GlanceLimits, Result};
@@ -18,11 +18,17 @@ pub(in crate::store::sqlite) async fn read(
 ) -> Result<Glance> {
     let all = DefinitionFilter::default();
     let groups = definitions::find_groups(connection, &all, None, most.groups).await?;
+    let row = sqlx::query(statements::GLANCE)
+        .bind(bound(most.receivers))
+        .bind(bound(most.names))
+        .fetch_one(&mut *connection)
+        .await
+        .doing("read the registry at a glance")?;
     let mut glance = Glance {
-        counters: counters(connection).await?,
-        types: types(connection, most.receivers).await?,
+        counters: counters_of(&row)?,
+        types: rows::list(&row, 10, "receiver")?,
         groups: groups.rows,
-        names: newest_names(connection, most.names).await?,
+        names: rows::list(&row, 11, "name")?,
         ..Glance::default()
     };
     let members: BTreeSet<ReceiverId> = glance
@@ -49,32 +55,17 @@ pub(in crate::store::sqlite) async fn read(
     Ok(glance)
 }
 
-async fn types(connection: &mut SqliteConnection, limit: usize) -> Result<Vec<(String, u64)>> {
-    let found = sqlx::query(statements::RECEIVER_TOTALS)
-        .bind(bound(limit))
-        .fetch_all(connection)
-        .await;
-    found
-        .doing("read the receivers")?
-        .iter()
-        .map(|row| Ok((rows::get(row, 0)?, rows::count(row, 1)?)))
-        .collect()
-}
-
 /// The units with the newest events of each receiver, up to so many of each.
 async fn recent_units(
     connection: &mut SqliteConnection,
     receivers: &BTreeSet<ReceiverId>,
     each: usize,
 ) -> Result<Vec<i64>> {
-    let found = sqlx::query(statements::RECENT_UNITS)
+    let row = sqlx::query(statements::RECENT_UNITS)
         .bind(json_list(receivers)?)
         .bind(bound(each))
-        .fetch_all(connection)
-        .await;
-    found
-        .doing("read the newest events")?
-        .iter()
-        .map(|row| rows::get(row, 0))
-        .collect()
+        .fetch_one(connection)
+        .await
+        .doing("read the newest events")?;
+    rows::list(&row, 0, "latest")
 }
