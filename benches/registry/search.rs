@@ -1,4 +1,5 @@
-//! Reading at 1,000,000 events against reading at 10,000.
+//! Reading at 1,000,000 events against reading at 10,000. Both files are in the system's cache: a
+//! small one always is, and the disk is not what is compared.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,6 +23,9 @@ use super::world::{Random, principal, team_prefix};
 
 const ROUNDS: usize = 300;
 const WARM: usize = 20;
+/// Failures that are asked for. At 10,000 events a name has about as many, and answers of a size are
+/// compared.
+const FAILURES: usize = 3;
 const WINDOW_MICROS: i64 = 12 * 3_600 * 1_000_000;
 
 /// One question, as a caller would put it about an event that is there.
@@ -51,7 +55,10 @@ const QUESTIONS: [(Question, &str); 13] = [
     (Question::Group, "search by group"),
     (Question::Window, "search by window"),
     (Question::TypeAndWindow, "search by type and window"),
-    (Question::FailedByName, "search by success and name"),
+    (
+        Question::FailedByName,
+        "search by success and name (3 failures)",
+    ),
     (Question::Prefix, "search by prefix of the name (20 names)"),
     (Question::GatesOfUnit, "check_gate of a unit, all its gates"),
     (Question::GateOfUnit, "check_gate of a unit at one gate"),
@@ -62,6 +69,8 @@ pub(crate) async fn run(databases: &Databases, report: &mut Report) -> anyhow::R
     let mut small = Side::open(&databases.small).await?;
     let mut large = Side::open(&databases.large).await?;
     for (question, name) in QUESTIONS {
+        into_cache(&databases.small)?;
+        into_cache(&databases.large)?;
         let (mut few, mut many) = (Sample::default(), Sample::default());
         let (mut few_rows, mut many_rows) = (0, 0);
         for round in 0..WARM + ROUNDS {
@@ -99,6 +108,12 @@ pub(crate) async fn run(databases: &Databases, report: &mut Report) -> anyhow::R
     }
     small.registry.close().await;
     large.registry.close().await;
+    Ok(())
+}
+
+/// Reads a file once; systems that are short of memory, or think so, drop what lies idle.
+fn into_cache(path: &std::path::Path) -> anyhow::Result<()> {
+    std::io::copy(&mut std::fs::File::open(path)?, &mut std::io::sink())?;
     Ok(())
 }
 
@@ -222,10 +237,13 @@ impl Side {
                 return Ok((begun.elapsed(), found.waiting.len()));
             }
         };
-        let request = SearchRequest {
+        let mut request = SearchRequest {
             filter,
             ..SearchRequest::default()
         };
+        if matches!(question, Question::FailedByName) {
+            request.limit = FAILURES;
+        }
         let begun = Instant::now();
         let found = self
             .registry
