@@ -52,9 +52,7 @@ pub(super) async fn plan(
         return Ok(());
     }
     definitions(connection, plan).await?;
-    names_and_units(connection, plan).await?;
-    events(connection, plan, recorders).await?;
-    messages(connection, plan).await?;
+    rows_of(connection, plan, recorders).await?;
     for row in &plan.idempotency {
         let query = sqlx::query(statements::INSERT_IDEMPOTENCY)
             .bind(text_key(&[&row.principal, &row.key]))
@@ -85,30 +83,6 @@ pub(super) async fn plan(
         .bind(plan.groups.len() as i64)
         .bind(changes as i64);
     one(connection, "update the registry", query).await
-}
-
-async fn names_and_units(connection: &mut SqliteConnection, plan: &Plan) -> Result<()> {
-    if !plan.names.is_empty() {
-        let query = sqlx::query(statements::INSERT_NAMES).bind(json_list(&plan.names)?);
-        many(connection, "insert names", query, plan.names.len()).await?;
-    }
-    if !plan.units.is_empty() {
-        let units = plan.units.iter().map(|new| {
-            let unit = &new.unit;
-            (
-                new.id,
-                HEXLOWER.encode(&new.key),
-                new.name_id,
-                &unit.version,
-                &unit.release,
-                &unit.platform_id,
-                &unit.package,
-            )
-        });
-        let query = sqlx::query(statements::INSERT_UNITS).bind(json_list(units)?);
-        many(connection, "insert units", query, plan.units.len()).await?;
-    }
-    Ok(())
 }
 
 async fn definitions(connection: &mut SqliteConnection, plan: &Plan) -> Result<()> {
@@ -172,36 +146,26 @@ async fn definitions(connection: &mut SqliteConnection, plan: &Plan) -> Result<(
     Ok(())
 }
 
-/// The events, and what follows from them: counters and newest events (see the triggers).
-async fn events(
+/// Names, units, events and messages; what follows from them, counters and newest events, triggers
+/// write.
+async fn rows_of(
     connection: &mut SqliteConnection,
     plan: &Plan,
     recorders: &mut Recorders,
 ) -> Result<()> {
-    if plan.events.is_empty() {
+    let rows = plan.names.len() + plan.units.len() + plan.events.len() + plan.messages.len();
+    if rows == 0 {
         return Ok(());
     }
-    let mut rows = Vec::with_capacity(plan.events.len());
     for new in &plan.events {
-        let event = &new.event;
-        let recorder = recorder_id(connection, &event.recorded_by, recorders).await?;
-        rows.push((
-            event.seq,
-            event.id,
-            new.unit_id,
-            new.name_id,
-            event.receiver_id,
-            i64::from(event.success),
-            event.created_at.as_micros(),
-            recorder,
-            HEXLOWER.encode(&event.payload_digest),
-            event.payload_size,
-            &event.description,
-            new.payload.packed().is_none().then(|| new.payload.text()),
-        ));
+        recorder_id(connection, &new.event.recorded_by, recorders).await?;
     }
-    let query = sqlx::query(statements::INSERT_EVENTS).bind(json_list(rows)?);
-    many(connection, "insert events", query, plan.events.len()).await?;
+    let query = sqlx::query(statements::INSERT_ROWS)
+        .bind(json_list(&plan.names)?)
+        .bind(units(plan)?)
+        .bind(events(plan, recorders)?)
+        .bind(messages(plan)?);
+    many(connection, "insert rows", query, rows).await?;
     for new in &plan.events {
         if let Some(packed) = new.payload.packed() {
             let query = sqlx::query(statements::INSERT_PAYLOAD)
@@ -213,10 +177,42 @@ async fn events(
     Ok(())
 }
 
-async fn messages(connection: &mut SqliteConnection, plan: &Plan) -> Result<()> {
-    if plan.messages.is_empty() {
-        return Ok(());
-    }
+fn units(plan: &Plan) -> Result<String> {
+    json_list(plan.units.iter().map(|new| {
+        let unit = &new.unit;
+        (
+            new.id,
+            HEXLOWER.encode(&new.key),
+            new.name_id,
+            &unit.version,
+            &unit.release,
+            &unit.platform_id,
+            &unit.package,
+        )
+    }))
+}
+
+fn events(plan: &Plan, recorders: &Recorders) -> Result<String> {
+    json_list(plan.events.iter().map(|new| {
+        let event = &new.event;
+        (
+            event.seq,
+            event.id,
+            new.unit_id,
+            new.name_id,
+            event.receiver_id,
+            i64::from(event.success),
+            event.created_at.as_micros(),
+            recorders.get(&event.recorded_by),
+            HEXLOWER.encode(&event.payload_digest),
+            event.payload_size,
+            &event.description,
+            new.payload.packed().is_none().then(|| new.payload.text()),
+        )
+    }))
+}
+
+fn messages(plan: &Plan) -> Result<String> {
     let keep = |state| {
         serde_json::to_string(state).map_err(|error| StoreError::Statement {
             what: "keep a group's state".to_owned(),
@@ -239,8 +235,7 @@ async fn messages(connection: &mut SqliteConnection, plan: &Plan) -> Result<()> 
             message.created_at.as_micros(),
         ));
     }
-    let query = sqlx::query(statements::INSERT_MESSAGES).bind(json_list(messages)?);
-    many(connection, "insert messages", query, plan.messages.len()).await
+    json_list(messages)
 }
 
 async fn recorder_id(

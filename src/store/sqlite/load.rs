@@ -54,8 +54,13 @@ pub(super) async fn registry(connection: &mut SqliteConnection) -> Result<Sqlite
         .fetch_one(connection)
         .await
         .doing(DOING)?;
-    migrate::check_readable(rows::get(&row, 13)?, rows::get(&row, 14)?)?;
+    check_readable(&row)?;
     Ok(row)
+}
+
+/// Refuses a file that is too new by now.
+pub(super) fn check_readable(registry: &SqliteRow) -> Result<()> {
+    migrate::check_readable(rows::get(registry, 13)?, rows::get(registry, 14)?)
 }
 
 /// Receivers whose groups are remembered; beyond that they are read again.
@@ -73,20 +78,20 @@ pub(super) struct Known {
     groups: HashMap<GroupId, Group>,
 }
 
-/// Reads everything in `needs`. `known` spares reading definitions again that have not changed.
+/// Reads everything in `needs`, beside the registry's row. `known` spares reading definitions again that have not changed.
 pub(super) async fn state(
     connection: &mut SqliteConnection,
+    row: &SqliteRow,
     needs: &Needs,
     known: &mut Known,
 ) -> Result<State> {
     let mut state = State::default();
-    let row = registry(connection).await?;
-    state.last_created_at = rows::time(&row, 0)?;
-    state.last_event_seq = rows::get(&row, 1)?;
-    state.last_message_seq = rows::get(&row, 2)?;
-    state.last_unit_id = rows::get(&row, 3)?;
-    state.last_name_id = rows::get(&row, 4)?;
-    known.learn(connection, needs, rows::get(&row, 12)?).await?;
+    state.last_created_at = rows::time(row, 0)?;
+    state.last_event_seq = rows::get(row, 1)?;
+    state.last_message_seq = rows::get(row, 2)?;
+    state.last_unit_id = rows::get(row, 3)?;
+    state.last_name_id = rows::get(row, 4)?;
+    known.learn(connection, needs, rows::get(row, 12)?).await?;
     known.tell(needs, &mut state);
     definitions(connection, needs, &mut state).await?;
     groups(connection, needs, &mut state).await?;

@@ -149,7 +149,8 @@ impl Store for SqliteStore {
         // One snapshot for all that is read.
         let mut transaction = connection.begin().await.doing("begin a preview")?;
         let (needs, mut known) = (Needs::of([command]), load::Known::default());
-        let mut state = load::state(&mut transaction, &needs, &mut known).await?;
+        let registry = load::registry(&mut transaction).await?;
+        let mut state = load::state(&mut transaction, &registry, &needs, &mut known).await?;
         let (_, mut results) = decide(&mut state, std::slice::from_ref(command), now);
         transaction.rollback().await.doing("end a preview")?;
         results.pop().ok_or_else(|| {

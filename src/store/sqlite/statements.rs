@@ -55,12 +55,51 @@ macro_rules! group_columns {
     };
 }
 
+macro_rules! registry_columns {
+    () => {
+        "SELECT last_created_at, last_event_seq, last_message_seq, last_unit_id, last_name_id, id, succeeded, \
+         failed, receivers, groups, messages_pruned_to, messages_pruned, \
+         definitions, (SELECT max(version) FROM schema_version), (SELECT max(readable_from) FROM schema_version) \
+         FROM registry"
+    };
+}
+
+macro_rules! insert_names {
+    () => {
+        "INSERT INTO name (id, name) SELECT value ->> 0, value ->> 1 FROM jsonb_each($1)"
+    };
+}
+
+macro_rules! insert_units {
+    () => {
+        "INSERT INTO unit (id, key, name_id, version, release, platform_id, package) SELECT value ->> 0, \
+            unhex(value ->> 1), value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6 FROM jsonb_each($2)"
+    };
+}
+
+macro_rules! insert_events {
+    () => {
+        "INSERT INTO event (seq, id, unit_id, name_id, receiver_num, success, created_at, recorder_id, \
+            payload_digest, payload_size, description, payload) SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, \
+            (SELECT num FROM receiver WHERE id = value ->> 4), value ->> 5, value ->> 6, value ->> 7, unhex(value ->> 8), \
+            value ->> 9, value ->> 10, value ->> 11 FROM jsonb_each($3)"
+    };
+}
+
+macro_rules! insert_messages {
+    () => {
+        "INSERT INTO message (seq, kind, event_seq, receiver_num, group_num, group_state, transition, \
+            log_only, wire_version, created_at) SELECT value ->> 0, value ->> 1, value ->> 2, \
+            (SELECT num FROM receiver WHERE id = value ->> 3), (SELECT num FROM receiver_group WHERE id = value ->> 4), \
+            value ->> 5, value ->> 6, value ->> 7, value ->> 8, value ->> 9 FROM jsonb_each($4)"
+    };
+}
+
 statements! {
     // Loading what a batch of commands needs. Lists come as one JSON array.
-    REGISTRY = "SELECT last_created_at, last_event_seq, last_message_seq, last_unit_id, last_name_id, id, succeeded, \
-        failed, receivers, groups, messages_pruned_to, messages_pruned, \
-        definitions, (SELECT max(version) FROM schema_version), (SELECT max(readable_from) FROM schema_version) \
-        FROM registry";
+    REGISTRY = registry_columns!();
+    // Takes the lock, and reads what each write begins with.
+    BEGIN = concat!("BEGIN IMMEDIATE; ", registry_columns!());
     // Of each unit (key, name): its rows, and the newest event of each of the receivers.
     UNITS_TO_WRITE = "WITH wanted AS MATERIALIZED (SELECT j.key AS place, r.num AS num FROM json_each($2) j \
         CROSS JOIN receiver r WHERE r.id = j.value) SELECT k.key, u.id, (SELECT id FROM name WHERE name = k.value ->> 1), \
@@ -94,18 +133,10 @@ statements! {
     INSERT_GROUP_MEMBER = "INSERT INTO group_member (group_num, position, receiver_num) \
         SELECT g.num, $2, r.num FROM receiver_group g, receiver r WHERE g.id = $1 AND r.id = $3";
     UPDATE_GROUP = "UPDATE receiver_group SET enabled = $2, updated_at = $3, active_from_seq = $4 WHERE id = $1";
-    INSERT_NAMES = "INSERT INTO name (id, name) SELECT value ->> 0, value ->> 1 FROM json_each($1)";
-    INSERT_UNITS = "INSERT INTO unit (id, key, name_id, version, release, platform_id, package) SELECT value ->> 0, \
-        unhex(value ->> 1), value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6 FROM json_each($1)";
-    INSERT_EVENTS = "INSERT INTO event (seq, id, unit_id, name_id, receiver_num, success, created_at, recorder_id, \
-        payload_digest, payload_size, description, payload) SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, \
-        (SELECT num FROM receiver WHERE id = value ->> 4), value ->> 5, value ->> 6, value ->> 7, unhex(value ->> 8), \
-        value ->> 9, value ->> 10, value ->> 11 FROM json_each($1)";
+    // One round for the rows of all commands; an empty list writes nothing. Elements are read as
+    // JSONB, which spares making text of each and reading it again.
+    INSERT_ROWS = concat!(insert_names!(), "; ", insert_units!(), "; ", insert_events!(), "; ", insert_messages!());
     INSERT_PAYLOAD = "INSERT INTO payload (event_seq, deflated) VALUES ($1, $2)";
-    INSERT_MESSAGES = "INSERT INTO message (seq, kind, event_seq, receiver_num, group_num, group_state, transition, \
-        log_only, wire_version, created_at) SELECT value ->> 0, value ->> 1, value ->> 2, \
-        (SELECT num FROM receiver WHERE id = value ->> 3), (SELECT num FROM receiver_group WHERE id = value ->> 4), \
-        value ->> 5, value ->> 6, value ->> 7, value ->> 8, value ->> 9 FROM json_each($1)";
     INSERT_IDEMPOTENCY = "INSERT INTO idempotency (key, digest, result, created_at) VALUES ($1, $2, $3, $4)";
     INSERT_AUDIT = "INSERT INTO audit (at, recorder_id, action, target, outcome, detail) \
         VALUES ($1, $2, $3, $4, $5, $6)";

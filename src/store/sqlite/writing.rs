@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use sqlx::sqlite::SqliteRow;
 use sqlx::{Connection, SqliteConnection};
 
 use super::errors::{Doing, classify, is_busy};
@@ -87,10 +88,11 @@ impl Writing {
         present: impl Future<Output = Result<()>>,
     ) -> Result<Written> {
         let mut line = self.take().await?;
-        line.begin().await?;
+        let registry = line.begin().await?;
         // Forgotten if this goes wrong: what was learnt may be rolled back.
         let mut memory = std::mem::take(&mut self.memory);
-        let (decided, wrote) = steps(&mut line.connection, &mut memory, commands, now).await?;
+        let connection = &mut line.connection;
+        let (decided, wrote) = steps(connection, registry, &mut memory, commands, now).await?;
         let present = present.await;
         let end = if wrote && present.is_ok() {
             "COMMIT"
@@ -118,10 +120,10 @@ impl Writing {
     /// Deletes what is older than `cutoffs`, looking at up to `limit` rows of each kind.
     pub(super) async fn prune(&mut self, cutoffs: &Cutoffs, limit: usize) -> Result<Pruned> {
         let mut line = self.take().await?;
-        line.begin().await?;
+        let registry = line.begin().await?;
         let connection = &mut line.connection;
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let mut pruned = prune_messages(connection, cutoffs.messages, limit).await?;
+        let mut pruned = prune_messages(connection, &registry, cutoffs.messages, limit).await?;
         for (statement, before) in [
             (statements::PRUNE_AUDIT, cutoffs.audit),
             (statements::PRUNE_IDEMPOTENCY, cutoffs.idempotency),
@@ -186,8 +188,9 @@ impl Line {
         })
     }
 
-    /// Begins a transaction with the write lock.
-    async fn begin(&mut self) -> Result<()> {
+    /// Begins a transaction with the write lock; gives the registry's row, for another process may have
+    /// written, or migrated the file, since the last time.
+    async fn begin(&mut self) -> Result<SqliteRow> {
         if self.waits {
             // Looks for the lock more often than SQLite would; see the limit.
             open::set_busy_timeout(&mut self.connection, 0).await?;
@@ -195,20 +198,25 @@ impl Line {
         }
         let asked = Instant::now();
         let most = Duration::from_millis(limits::SQLITE_BUSY_MILLIS);
-        while let Err(error) = sqlx::query("BEGIN IMMEDIATE")
-            .execute(&mut self.connection)
-            .await
-        {
-            if !is_busy(&error) || asked.elapsed() > most {
-                return Err(classify("begin a write", error));
+        let registry = loop {
+            let begun = sqlx::query(statements::BEGIN)
+                .fetch_one(&mut self.connection)
+                .await;
+            match begun {
+                Ok(registry) => break registry,
+                Err(error) if !is_busy(&error) || asked.elapsed() > most => {
+                    return Err(classify("begin a write", error));
+                }
+                Err(_) => {}
             }
             tokio::time::sleep(Duration::from_millis(limits::SQLITE_LOCK_POLL_MILLIS)).await;
-        }
+        };
+        load::check_readable(&registry)?;
         if self.commits_wait {
             open::set_busy_timeout(&mut self.connection, limits::SQLITE_BUSY_MILLIS).await?;
             self.waits = true;
         }
-        Ok(())
+        Ok(registry)
     }
 }
 
@@ -216,6 +224,7 @@ impl Line {
 /// commit.
 async fn steps(
     connection: &mut SqliteConnection,
+    registry: SqliteRow,
     memory: &mut Memory,
     commands: &[Command],
     now: Timestamp,
@@ -223,8 +232,14 @@ async fn steps(
     let begun = Instant::now();
     let mut decided = Vec::with_capacity(commands.len());
     let mut wrote = false;
+    let mut registry = Some(registry);
     for step in commands.chunks(limits::BATCH_STEP) {
-        let mut state = load::state(connection, &Needs::of(step), &mut memory.known).await?;
+        let row = match registry.take() {
+            Some(row) => row,
+            None => load::registry(connection).await?,
+        };
+        let needs = Needs::of(step);
+        let mut state = load::state(connection, &row, &needs, &mut memory.known).await?;
         let (plan, results) = decide(&mut state, step, now);
         wrote |= !plan.is_empty();
         apply::plan(connection, &plan, &state, &mut memory.recorders).await?;
@@ -240,11 +255,12 @@ async fn steps(
 /// that are to be published stay, and may not make each round look at them again.
 async fn prune_messages(
     connection: &mut SqliteConnection,
+    registry: &SqliteRow,
     before: Timestamp,
     limit: i64,
 ) -> Result<Pruned> {
     const DOING: &str = "prune messages";
-    let done_to: i64 = rows::get(&load::registry(connection).await?, 10)?;
+    let done_to: i64 = rows::get(registry, 10)?;
     let row = sqlx::query(statements::OLDEST_MESSAGE)
         .fetch_one(&mut *connection)
         .await;
