@@ -73,6 +73,10 @@ impl SqliteOptions {
             .foreign_keys(true)
             .pragma("cache_size", format!("-{}", limits::SQLITE_CACHE_KIB))
             .pragma("temp_store", "MEMORY")
+            .pragma(
+                "wal_autocheckpoint",
+                limits::SQLITE_CHECKPOINT_PAGES.to_string(),
+            )
             .statement_cache_capacity(statements_kept())
             .disable_statement_logging()
     }
