@@ -32,7 +32,7 @@ impl Iterator for Secrets<'_> {
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             let rest = self.text.get(self.at..)?;
-            let skip = rest.find(|c| matches!(c, 'g' | 'A' | 'x' | 'e' | '-'))?;
+            let skip = rest.find(['g', 'A', 'x', 'e', '-'])?;
             let start = self.at + skip;
             let rest = rest.get(skip..)?;
             if let Some((length, what)) = secret_at(self.text, start, rest, &mut self.no_jwt_before)
@@ -48,12 +48,10 @@ impl Iterator for Secrets<'_> {
 
 /// What the first secret in a JSON text is, if one of its strings holds one.
 pub fn first_in_json(json: &str) -> Option<&'static str> {
-    literals(json)
-        .filter_map(|place| {
-            let text = unescaped(json.get(place)?)?;
-            secrets(&text).next().map(|(_, what)| what)
-        })
-        .next()
+    literals(json).find_map(|place| {
+        let text = unescaped(json.get(place)?)?;
+        secrets(&text).next().map(|(_, what)| what)
+    })
 }
 
 /// A string with every known secret in it replaced by `[masked …]`.

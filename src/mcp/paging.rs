@@ -69,7 +69,7 @@ impl Page {
                     text.push_str(&notes.join("; "));
                     text.push('.');
                 }
-                Answer::composed(text)
+                Answer::composed(&text)
             }
         }
     }

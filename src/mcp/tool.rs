@@ -153,9 +153,9 @@ impl Answer {
     }
 
     /// A composed answer, written to be read.
-    pub(crate) fn composed(text: String) -> Self {
+    pub(crate) fn composed(text: &str) -> Self {
         Self {
-            text: masked_tokens(&text).into_owned(),
+            text: masked_tokens(text).into_owned(),
             structured: None,
             links: Vec::new(),
         }

@@ -340,7 +340,7 @@ impl Search<'_> {
                 *self
                     .counts
                     .entry(group_key(by, event, &receiver))
-                    .or_default() += 1
+                    .or_default() += 1;
             }
             None => self.found.hits.push(EventHit {
                 event: event.clone(),

@@ -132,12 +132,10 @@ fn settings_come_from_flags_then_variables_then_the_file() {
     let config = config.to_str().unwrap();
     let location = |output: Output| {
         let told = out(&output);
-        let line = told
-            .lines()
+        told.lines()
             .find(|line| line.contains(" database "))
             .unwrap()
-            .to_owned();
-        line
+            .to_owned()
     };
     let mut alone = command(&db);
     alone

@@ -66,7 +66,7 @@ async fn run(cx: ToolCx, mut args: Args) -> ToolResult {
     Ok(if json {
         Answer::record(shortened(unit_json(&unit, most), most))
     } else {
-        Answer::composed(unit_text(&unit, most, |tool| cx.server.offers(tool)))
+        Answer::composed(&unit_text(&unit, most, |tool| cx.server.offers(tool)))
     })
 }
 

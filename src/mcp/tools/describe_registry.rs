@@ -49,7 +49,7 @@ async fn run(cx: ToolCx, mut args: Args) -> ToolResult {
         }
         Ok(Ok(overview)) => {
             let head = head_text(&cx.server, &cx.principal);
-            return Ok(Answer::composed(text(head, &overview, |tool| {
+            return Ok(Answer::composed(&text(head, &overview, |tool| {
                 cx.server.offers(tool)
             })));
         }
@@ -57,7 +57,7 @@ async fn run(cx: ToolCx, mut args: Args) -> ToolResult {
         Err(_) => "It takes longer than usual; other calls wait for it.".to_owned(),
     };
     if !json {
-        return Ok(Answer::composed(closed_text(&cx, &problem)));
+        return Ok(Answer::composed(&closed_text(&cx, &problem)));
     }
     let storage = Obj::new()
         .put("location", cx.registry().location())

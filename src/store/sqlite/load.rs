@@ -85,12 +85,14 @@ pub(super) async fn state(
     needs: &Needs,
     known: &mut Known,
 ) -> Result<State> {
-    let mut state = State::default();
-    state.last_created_at = rows::time(row, 0)?;
-    state.last_event_seq = rows::get(row, 1)?;
-    state.last_message_seq = rows::get(row, 2)?;
-    state.last_unit_id = rows::get(row, 3)?;
-    state.last_name_id = rows::get(row, 4)?;
+    let mut state = State {
+        last_created_at: rows::time(row, 0)?,
+        last_event_seq: rows::get(row, 1)?,
+        last_message_seq: rows::get(row, 2)?,
+        last_unit_id: rows::get(row, 3)?,
+        last_name_id: rows::get(row, 4)?,
+        ..State::default()
+    };
     known.learn(connection, needs, rows::get(row, 12)?).await?;
     known.tell(needs, &mut state);
     definitions(connection, needs, &mut state).await?;
