@@ -277,7 +277,19 @@ fn token_char(c: char) -> bool {
 fn starts_a_word(text: &str, at: usize) -> bool {
     let before = text.get(..at).unwrap_or_default();
     let last = before.chars().next_back();
-    last.is_none_or(|c| !c.is_alphanumeric() && c != '_')
+    last.is_none_or(|c| !c.is_alphanumeric() && c != '_') || ends_in_escape(before.as_bytes())
+}
+
+/// Whether the last letter belongs to an escape: of a URI (RFC 3986 section 2.1), or of JSON that
+/// stands in a string.
+fn ends_in_escape(before: &[u8]) -> bool {
+    let hex = |digits: &[u8]| digits.iter().all(u8::is_ascii_hexdigit);
+    match before {
+        [.., b'%', high, low] if hex(&[*high, *low]) => true,
+        [.., b'\\', b'n' | b'r' | b't' | b'b' | b'f'] => true,
+        [.., b'\\', b'u', a, b, c, d] => hex(&[*a, *b, *c, *d]),
+        _ => false,
+    }
 }
 
 /// Three base64url parts; the caller has seen that the first starts a JSON object.
@@ -331,6 +343,21 @@ mod tests {
         );
         let unlabelled = "-----BEGIN ".repeat(100_000);
         assert_eq!(masked(&unlabelled), unlabelled);
+    }
+
+    #[test]
+    fn escapes_end_before_a_word() {
+        let key = "AKIAIOSFODNN7EXAMPLE";
+        for before in ["https%3A", "%0a", "log:\\n", "\\u0009"] {
+            assert_eq!(
+                masked(&format!("{before}{key}")),
+                format!("{before}[masked AWS key id]")
+            );
+        }
+        for before in ["A", "3A", "n", "u0009", "%3"] {
+            let text = format!("{before}{key}");
+            assert_eq!(masked(&text), text);
+        }
     }
 
     #[test]

@@ -5,7 +5,8 @@
 //! for that alone: the state that goes with the question is the mark of the very gate turns, with a
 //! digest of the tool and its arguments. If other gates would turn by the time of the answer, it is
 //! asked again. A client that speaks an older revision, or cannot ask its user, reads the refusal
-//! instead and may call again with `confirm: true`.
+//! instead and may call again with `confirm: true`, which counts for nothing where the user can be
+//! asked: an assistant could send it without asking anybody.
 
 use std::collections::BTreeMap;
 
@@ -64,6 +65,18 @@ pub(crate) fn answered(request: &CallToolRequestParams) -> Answered {
     }
 }
 
+/// Whether this client can ask its user.
+pub(crate) fn can_ask(context: &RequestContext<RoleServer>) -> bool {
+    let modern = context
+        .protocol_version()
+        .is_some_and(|version| version.as_str() >= ProtocolVersion::V_2026_07_28.as_str());
+    let asks = context
+        .client_capabilities()
+        .and_then(|capabilities| capabilities.elicitation);
+    // Without a mode a client means forms (MCP, Elicitation, Capabilities).
+    modern && asks.is_some_and(|asks| asks.form.is_some() || asks.url.is_none())
+}
+
 /// The question for a write that was refused for want of confirmation; `None` if it was refused for
 /// something else, or this client cannot be asked.
 pub(crate) fn question(
@@ -76,12 +89,7 @@ pub(crate) fn question(
     else {
         return None;
     };
-    let modern = context
-        .protocol_version()
-        .is_some_and(|version| version.as_str() >= ProtocolVersion::V_2026_07_28.as_str());
-    let asks = context.client_capabilities()?.elicitation?;
-    // Without a mode a client means forms (MCP, Elicitation, Capabilities).
-    if !modern || (asks.form.is_none() && asks.url.is_some()) {
+    if !can_ask(context) {
         return None;
     }
     let schema = ElicitationSchema::builder()

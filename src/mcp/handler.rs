@@ -43,6 +43,7 @@ impl McpServer {
             server: self.clone(),
             principal,
             agreed: None,
+            asks: confirm::can_ask(context),
         }
     }
 

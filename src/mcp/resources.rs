@@ -23,7 +23,7 @@ use crate::domain::secrets::{masked_json, masked_tokens};
 use crate::domain::text::{escape_hidden_in_json, quoted};
 use crate::domain::unit::{Unit, UnitQuery};
 use crate::limits;
-use crate::registry::{Error, SearchRequest};
+use crate::registry::{Error, EventView, SearchRequest};
 
 /// Events in one history.
 const HISTORY_EVENTS: usize = 50;
@@ -134,6 +134,12 @@ pub(crate) async fn read(cx: &ToolCx, uri: &str) -> Result<ReadResourceResult, E
     };
     let address = Address::parse(uri).ok_or_else(not_found)?;
     let (text, mime) = match address {
+        Address::Event(id) => {
+            let text = event(cx, &id)
+                .await
+                .map_err(|error| protocol_error(&error))?;
+            return Ok(contents(text, uri, JSON));
+        }
         Address::Gate { group, unit } => (gate(cx, &group, unit).await, TEXT),
         Address::Overview => (overview(cx).await, JSON),
         Address::LatestEvents => (
@@ -141,19 +147,25 @@ pub(crate) async fn read(cx: &ToolCx, uri: &str) -> Result<ReadResourceResult, E
             JSON,
         ),
         Address::History(unit) => (history(cx, unit).await, JSON),
-        Address::Event(id) => (event(cx, &id).await, JSON),
         Address::Receiver(id) => (receiver(cx, &id).await, JSON),
         Address::Group(id) => (group(cx, &id).await, JSON),
     };
     let text = text.map_err(|error| protocol_error(&error))?;
     let shown = if mime == JSON {
-        masked_json(&text)
+        json_shown(&text)
     } else {
-        masked_tokens(&text)
+        masked_tokens(&text).into_owned()
     };
-    Ok(ReadResourceResult::new(vec![
-        ResourceContents::text(shown, uri).with_mime_type(mime),
-    ]))
+    Ok(contents(shown, uri, mime))
+}
+
+fn contents(text: String, uri: &str, mime: &str) -> ReadResourceResult {
+    ReadResourceResult::new(vec![ResourceContents::text(text, uri).with_mime_type(mime)])
+}
+
+/// Masked first: to mask a string undoes its escapes.
+fn json_shown(text: &str) -> String {
+    escape_hidden_in_json(&masked_json(text))
 }
 
 async fn overview(cx: &ToolCx) -> Result<String, Error> {
@@ -238,18 +250,26 @@ async fn group(cx: &ToolCx, id: &str) -> Result<String, Error> {
 
 async fn receiver(cx: &ToolCx, id: &str) -> Result<String, Error> {
     let found = cx.registry().fetch_receiver(&cx.principal, id).await?;
-    wire_text(&wire_receiver(&found))
+    serde_json::to_string(&wire_receiver(&found)).map_err(Error::internal)
 }
 
-/// The event in the shape that existing EPR clients read, its payload as it was sent. Above the size
-/// of a message the payload is left out, which is said.
+/// An event as it is shown. A long payload is work for a thread that may take its time, and keeps the
+/// memory that it was granted until it is done.
 async fn event(cx: &ToolCx, id: &str) -> Result<String, Error> {
     let view = cx.registry().fetch_event(&cx.principal, id).await?;
     let found = cx
         .registry()
         .fetch_receiver(&cx.principal, &view.receiver.id.to_string())
         .await?;
-    let receiver = wire_receiver(&found);
+    tokio::task::spawn_blocking(move || event_text(&view, &found).map(|text| json_shown(&text)))
+        .await
+        .map_err(Error::internal)?
+}
+
+/// The event in the shape that existing EPR clients read, its payload as it was sent. Above the size
+/// of a message the payload is left out, which is said.
+fn event_text(view: &EventView, found: &DefinedReceiver) -> Result<String, Error> {
+    let receiver = wire_receiver(found);
     let (event, text) = (&view.event, view.payload.as_str());
     let payload = if text.len() <= limits::MCP_MESSAGE_BYTES {
         Some(RawValue::from_string(text.to_owned()).map_err(Error::internal)?)
@@ -285,10 +305,11 @@ async fn event(cx: &ToolCx, id: &str) -> Result<String, Error> {
         event_receiver_id: event.receiver_id,
         event_receiver: Some(&receiver),
     };
-    wire_text(&ReadEvent {
+    serde_json::to_string(&ReadEvent {
         event,
         payload_omitted: omitted,
     })
+    .map_err(Error::internal)
 }
 
 /// An event as a resource.
@@ -313,10 +334,4 @@ fn wire_receiver(found: &DefinedReceiver) -> WireReceiver<'_> {
         fingerprint: &receiver.fingerprint,
         created_at: receiver.created_at,
     }
-}
-
-fn wire_text(value: &impl serde::Serialize) -> Result<String, Error> {
-    serde_json::to_string(value)
-        .map(|text| escape_hidden_in_json(&text))
-        .map_err(Error::internal)
 }

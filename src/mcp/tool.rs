@@ -114,6 +114,8 @@ pub(crate) struct ToolCx {
     pub(crate) principal: Principal,
     /// The mark of the gate turns that a person has agreed to in this call.
     pub(crate) agreed: Option<String>,
+    /// Whether the client can ask its user.
+    pub(crate) asks: bool,
 }
 
 impl ToolCx {
@@ -122,9 +124,11 @@ impl ToolCx {
         self.server.registry()
     }
 
-    /// Whether a write may turn gates.
+    /// Whether a write may turn gates. The word of the assistant counts only where nobody can be
+    /// asked.
     pub(crate) fn turns(&self, confirm: Option<bool>) -> TurnPolicy {
-        if self.server.options().confirm_gate_turns && confirm != Some(true) {
+        let told = confirm == Some(true) && !self.asks;
+        if self.server.options().confirm_gate_turns && !told {
             TurnPolicy::Agreed(self.agreed.clone())
         } else {
             TurnPolicy::Allowed

@@ -98,7 +98,6 @@ fn summaries(glance: &Glance) -> Vec<GroupSummary> {
         .iter()
         .map(|(unit, receiver, newest)| ((*unit, *receiver), *newest))
         .collect();
-    let exact = glance.units.len() as u64 == glance.counters.units;
     let summary = |group: &Group| {
         let (mut waiting, mut passing) = (0, 0);
         for unit in &glance.units {
@@ -114,7 +113,7 @@ fn summaries(glance: &Glance) -> Vec<GroupSummary> {
             waiting,
             passing: PassingUnits {
                 count: passing,
-                exact,
+                exact: glance.all_units,
             },
         }
     };

@@ -300,6 +300,8 @@ pub struct Glance {
     pub groups: Vec<Group>,
     /// Units (row ids) with the newest events of the groups' members.
     pub units: Vec<i64>,
+    /// Whether these are all units with such events.
+    pub all_units: bool,
     /// Of each of these units and members: the newest event.
     pub latest: Vec<(i64, ReceiverId, Latest)>,
     /// The names that were seen first most recently.

@@ -119,6 +119,8 @@ fn confirmed(policy: &TurnPolicy, draft: &EventDraft, gates: &[GateTurn]) -> Res
         let what = match gate.turn {
             Turn::Opened => "open",
             Turn::Closed => "close",
+            // It passed when its group was made or enabled, and nobody has heard of it yet.
+            Turn::StillPassing if gate.transition => "announce as passing",
             Turn::StillPassing | Turn::Waiting | Turn::Disabled => return None,
         };
         Some(GateTurning {

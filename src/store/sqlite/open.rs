@@ -118,11 +118,6 @@ pub async fn open(options: &SqliteOptions, ids: &dyn IdSource) -> Result<SqliteS
         .acquire_timeout(Duration::from_secs(limits::WAIT_SECONDS))
         .test_before_acquire(false)
         .connect_lazy_with(options.connect().pragma("query_only", "ON"));
-    if schema.version == migrate::built_for() {
-        // The first question will want one, and need not wait for it.
-        let readers = readers.clone();
-        tokio::spawn(async move { drop(readers.acquire().await) });
-    }
     let mut wal = wal;
     let mut registry = None;
     if schema.version == migrate::built_for() {
@@ -153,6 +148,10 @@ pub async fn open(options: &SqliteOptions, ids: &dyn IdSource) -> Result<SqliteS
             "Make it writable, or use another file with --db.",
         ));
     }
+    // The first question will want one, and need not wait for it. Not earlier: the journal cannot be
+    // changed while there is another connection.
+    let warm = readers.clone();
+    tokio::spawn(async move { drop(warm.acquire().await) });
     let registry_id = match registry {
         Some((id, _)) => id,
         None => identify(&mut connection).await?.0,
@@ -160,8 +159,13 @@ pub async fn open(options: &SqliteOptions, ids: &dyn IdSource) -> Result<SqliteS
     let mut warnings = Vec::new();
     if let Some(kind) = &place.remote {
         warnings.push(format!(
-            "The database lies on {kind}, which several processes cannot share safely: it is used with a rollback \
-             journal and slowly. Use a local disk."
+            "The database lies on {kind}, which several processes cannot share safely: it is used with {}. Use a \
+             local disk.",
+            if wal {
+                "a write-ahead log, as it was found"
+            } else {
+                "a rollback journal, and slowly"
+            }
         ));
     }
     if options.durability == Durability::Normal {

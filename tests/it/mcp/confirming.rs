@@ -98,6 +98,11 @@ fn a_client_that_can_ask_its_user_is_asked() {
         question["params"]["requestedSchema"]["properties"]["confirm"]["type"],
         "boolean"
     );
+    // That the assistant says so is not enough here.
+    let mut told = passed.clone();
+    told["confirm"] = json!(true);
+    let told = call(&mut server, &told, None, Value::Null);
+    assert_eq!(told["resultType"], "input_required", "{told}");
     let state = &asked["requestState"];
     let yes = json!({"action": "accept", "content": {"confirm": true}});
 

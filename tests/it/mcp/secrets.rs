@@ -53,6 +53,9 @@ fn a_secret_is_shown_nowhere() {
     let mut arguments = event("all", KEY, false, &payload);
     arguments["description"] = json!(format!("failed with {KEY}"));
     let id = server.id_of("create_event", arguments);
+    // In a URI it stands behind a percent escape.
+    let remote = format!("https://user:{KEY}@git.example/web");
+    server.id_of("create_event", event("all", &remote, false, &json!({})));
 
     let mut shown = Vec::new();
     for (tool, arguments) in [
@@ -66,6 +69,8 @@ fn a_secret_is_shown_nowhere() {
         ("check_gate", json!({"unit": id})),
         ("check_gate", json!({"unit": id, "format": "json"})),
         ("check_gate", json!({"group": group})),
+        ("check_gate", json!({"name": remote})),
+        ("check_gate", json!({"name": "https"})),
         ("check_gate", json!({"name": format!("{KEY} not there")})),
     ] {
         shown.push(server.call_raw(tool, arguments).to_string());

@@ -58,6 +58,33 @@ const BACK_TO_THE_FIRST: &str = "\
     ALTER TABLE registry DROP COLUMN messages_pruned_to; DELETE FROM schema_version WHERE version > 1;";
 
 #[tokio::test]
+async fn the_journal_of_a_file_can_be_changed() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut options = SqliteOptions::new(folder.path().join("epr.db"));
+    for (journal, mode) in [
+        (Journal::Wal, "wal"),
+        (Journal::Rollback, "delete"),
+        (Journal::Auto, "wal"),
+    ] {
+        options.journal = journal;
+        let store = SqliteStore::open_shared(&options, &harness::ids(0))
+            .await
+            .unwrap();
+        store.counters().await.unwrap();
+        let mut other = sqlx::SqliteConnection::connect(&options.path.to_string_lossy())
+            .await
+            .unwrap();
+        let found: String = sqlx::query_scalar("PRAGMA journal_mode")
+            .fetch_one(&mut other)
+            .await
+            .unwrap();
+        assert_eq!(found, mode);
+        other.close().await.unwrap();
+        store.close().await;
+    }
+}
+
+#[tokio::test]
 async fn a_file_of_the_first_schema_is_brought_up_to_date_and_used() {
     let bench = harness::Bench::new();
     bench.receiver("r").await;

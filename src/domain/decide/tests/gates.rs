@@ -318,6 +318,24 @@ fn a_held_write_turns_no_gate_and_leaves_no_trace() {
 }
 
 #[test]
+fn a_held_success_does_not_announce_a_gate_that_was_made_over_passing_units() {
+    let mut world = World::with([receiver(1)]);
+    world.submit(command(event(1, 1, "u", true))).unwrap();
+    world.submit(command(group(1, &[1]))).unwrap();
+    let held = |n| Command {
+        turns: TurnPolicy::Agreed(None),
+        ..command(event(n, 1, "u", true))
+    };
+    let refused = world.submit(held(2));
+    assert!(
+        matches!(&refused, Err(Refusal::Unconfirmed { turns, .. }) if turns[0].what == "announce as passing"),
+        "{refused:?}"
+    );
+    world.submit(command(event(3, 1, "u", true))).unwrap();
+    world.submit(held(4)).unwrap();
+}
+
+#[test]
 fn a_held_event_of_a_new_unit_makes_no_unit() {
     let mut world = World::with([receiver(1), group(1, &[1])]);
     let held = Command {

@@ -47,6 +47,7 @@ pub(in crate::store::sqlite) async fn read(
     } else {
         (units / members.len()).clamp(1, most.units)
     };
+    glance.all_units = all;
     glance.units = recent_units(connection, &members, each).await?;
     // Rows are numbered as units come: the greatest are the newest.
     glance.units.sort_unstable_by(|a, b| b.cmp(a));
