@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use self::client::{Client, Reply};
 use self::script::{STEPS, Step};
+use super::stdio::wait_for_signal;
 use super::{say, setup};
 use crate::config::Options;
 use crate::domain::id::IdSource;
@@ -53,9 +54,16 @@ pub(super) async fn run(options: Options, args: DemoArgs) -> anyhow::Result<Exit
         "A delivery pipeline, as an assistant works with it over MCP. Lines with > are the tool calls; below each \
          stands what the assistant reads.\n",
     );
-    let steps = play(registry.clone(), &mut |step, reply| show(step, reply)).await;
+    // Interrupted, it leaves nothing behind either.
+    let mut shown = |step: &Step, reply: &Reply| show(step, reply);
+    let steps = tokio::select! {
+        steps = play(registry.clone(), &mut shown) => Some(steps),
+        () = wait_for_signal() => None,
+    };
     registry.close().await;
-    let steps = steps?;
+    let Some(steps) = steps.transpose()? else {
+        return Ok(ExitCode::from(130));
+    };
     let command = std::env::current_exe()
         .ok()
         .map_or_else(|| "epr-mcp".to_owned(), |exe| exe.display().to_string());

@@ -76,8 +76,9 @@ pub(super) struct StdioArgs {
     )]
     allow_files: Option<PathBuf>,
 
-    /// Refuse a write that would turn a gate until a person has agreed: the client is asked where it can
-    /// ask its user, otherwise the assistant calls again with confirm: true
+    /// Refuse a write that would turn a gate until a person has agreed: a client of MCP 2026-07-28 that
+    /// can ask its user is asked; otherwise the assistant calls again with confirm: true, and its word is
+    /// taken for it
     #[arg(long, env = "EPR_CONFIRM_GATE_TURNS", value_name = "BOOL", num_args = 0..=1, require_equals = true,
         default_value_t = false, default_missing_value = "true", value_parser = switch,
         help_heading = "Tools")]
@@ -87,7 +88,7 @@ pub(super) struct StdioArgs {
     #[arg(long, env = "EPR_PRINCIPAL", value_name = "NAME")]
     principal: Option<String>,
 
-    /// Serve the data of `epr-mcp demo` from a throw-away database
+    /// Serve the data of `epr-mcp demo` from a throw-away database, whatever --db says
     #[arg(long)]
     demo: bool,
 
@@ -227,7 +228,7 @@ async fn on_signal(shutdown: CancellationToken) {
 }
 
 #[cfg(unix)]
-async fn wait_for_signal() {
+pub(super) async fn wait_for_signal() {
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut terminate), Ok(mut interrupt)) = (
         signal(SignalKind::terminate()),
@@ -242,7 +243,7 @@ async fn wait_for_signal() {
 }
 
 #[cfg(not(unix))]
-async fn wait_for_signal() {
+pub(super) async fn wait_for_signal() {
     if tokio::signal::ctrl_c().await.is_err() {
         std::future::pending::<()>().await;
     }

@@ -14,9 +14,10 @@ use crate::domain::principal::{Principal, Scope};
 use crate::domain::receiver::{DefinedReceiver, Receiver, ReceiverDraft};
 use crate::domain::refusal::Refusal;
 use crate::domain::schema;
-use crate::domain::search::{Cursor, DefinitionFilter, query_mark};
+use crate::domain::search::{Cursor, DefinitionFilter, TextMatch, query_mark};
+use crate::domain::text::quoted;
 use crate::limits;
-use crate::store::Store;
+use crate::store::{ReceiverText, Store};
 
 impl Registry {
     /// Defines a receiver, or finds the equal one.
@@ -97,6 +98,9 @@ impl Registry {
                     warnings.push(unchecked_refs());
                 }
                 let store = self.store().await?;
+                if created {
+                    warnings.extend(other_version_in_gates(store.as_ref(), &receiver).await?);
+                }
                 warnings.extend(self.storage_warning(store.as_ref(), options));
                 Ok(ReceiverWritten {
                     receiver: *receiver,
@@ -414,6 +418,36 @@ pub(super) async fn members(store: &dyn Store, group: &Group) -> Result<Vec<Rece
         .iter()
         .filter_map(|id| found.iter().find(|r| r.id == *id).cloned())
         .collect())
+}
+
+/// Groups keep to the receivers that they were made with, which whoever makes a new version of one
+/// may not expect.
+async fn other_version_in_gates(store: &dyn Store, receiver: &Receiver) -> Result<Option<Warning>> {
+    let name = TextMatch::Exact(receiver.name.clone());
+    let mut ids = store
+        .receiver_ids(ReceiverText::Name, &name, limits::CANDIDATES)
+        .await?;
+    ids.retain(|id| *id != receiver.id);
+    let others = store.receivers(&ids).await?;
+    let versions: Vec<ReceiverId> = others
+        .iter()
+        .filter(|other| other.kind == receiver.kind)
+        .map(|other| other.id)
+        .collect();
+    let groups = store.groups_of(&versions, limits::CANDIDATES).await?;
+    let Some(group) = groups.first() else {
+        return Ok(None);
+    };
+    let more = if groups.len() > 1 { " and others" } else { "" };
+    Ok(Some(Warning {
+        code: "other_version_in_gates",
+        text: format!(
+            "Gate {} ({}){more} keeps to another version of this receiver: events of this one do not count there. \
+             Create a group with this one, and disable the old group.",
+            quoted(&group.name),
+            group.id
+        ),
+    }))
 }
 
 fn shared_type(other: &str) -> Warning {

@@ -44,7 +44,7 @@ pub(super) fn too_long(scan: &Scan, size: u64) -> Understood {
     }
     let text = format!(
         "The message has {size} bytes; at most {} are allowed. Send less in one call: a large payload by its digest and \
-         address, or through another way into the registry.",
+         address, or as a file (payload_file, with --allow-files).",
         limits::MCP_MESSAGE_BYTES
     );
     fault(scan.id(), ErrorData::invalid_request(text, None))

@@ -74,7 +74,7 @@ pub(crate) const TOOL: ToolSpec = ToolSpec {
         Param::new(
             "group_by",
             Kind::Word(&["name", "receiver", "success", "day"]),
-            "count by this",
+            "count by this (receiver: by its type)",
         ),
         common::LIMIT,
         common::CURSOR,

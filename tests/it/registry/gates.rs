@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use epr_mcp::domain::gate::Standing;
 use epr_mcp::domain::unit::UnitQuery;
 use epr_mcp::limits;
-use epr_mcp::registry::UnitGates;
+use epr_mcp::registry::{ReceiverInput, UnitGates, WriteOptions};
 
 use crate::harness::{Bench, SECOND, START, ada, code, unit};
 
@@ -347,4 +347,35 @@ async fn a_waiting_list_that_ends_gives_no_cursor() {
         bench.event("build", &format!("u{n}"), true).await;
     }
     assert_eq!(page(4).await, (4, false));
+}
+
+#[tokio::test]
+async fn whoever_makes_a_new_version_hears_which_gate_keeps_to_the_old_one() {
+    let bench = Bench::new();
+    bench.receiver("scan").await;
+    bench.receiver("other").await;
+    let version = async |version: &str| {
+        let input = ReceiverInput {
+            name: "scan".to_owned(),
+            kind: "type.scan".to_owned(),
+            version: version.to_owned(),
+            description: "a receiver".to_owned(),
+            schema: Some("{}".to_owned()),
+            ..ReceiverInput::default()
+        };
+        let options = WriteOptions::default();
+        let written = bench
+            .registry
+            .create_receiver(&ada(), input, &options)
+            .await;
+        written.unwrap().warnings
+    };
+    bench.group("elsewhere", &["other"], true).await;
+    assert!(version("2").await.is_empty(), "no gate has it");
+    let first = bench.try_receiver("scan").await.unwrap().receiver.id;
+    bench.group("ship", &[&first.to_string()], true).await;
+    let warnings = version("3").await;
+    assert_eq!(warnings[0].code, "other_version_in_gates");
+    assert!(warnings[0].text.contains("«ship»"), "{}", warnings[0].text);
+    assert!(version("3").await.is_empty(), "it is there already");
 }
