@@ -165,6 +165,9 @@ async fn what_the_server_says_of_itself() {
     );
 }
 
+/// The event of `create_event_failure`; ids are counted here.
+const FAILED: &str = "01M81B5H800000000000000006";
+
 #[tokio::test]
 async fn typical_answers() {
     let mut conversation = Conversation::begin().await;
@@ -258,11 +261,7 @@ async fn typical_answers() {
             json!({"type": "acme.*"}),
         ),
         ("search_groups", "search_groups", json!({})),
-        (
-            "fetch_event",
-            "fetch_event",
-            json!({"id": "01M82A7580000000000000000G"}),
-        ),
+        ("fetch_event", "fetch_event", json!({"id": FAILED})),
         (
             "fetch_receiver",
             "fetch_receiver",
@@ -284,6 +283,11 @@ async fn typical_answers() {
     for (name, tool, arguments) in calls {
         let text = conversation.call(tool, arguments).await;
         println!("{name}: {} tokens", tokens(&text));
+        assert_eq!(
+            text.starts_with("There is no"),
+            name == "not_found",
+            "{name}: {text}"
+        );
         assert!(tokens(&text) < 1_500, "{name} has {} tokens", tokens(&text));
         // The version of SQLite is the library's.
         insta::with_settings!({filters => vec![(r"sqlite \d+\.\d+\.\d+", "sqlite VERSION"), (r"«/[^»]*epr\.db»", "«FILE»"), (r#""/[^"]*epr\.db""#, "\"FILE\"")]}, {
