@@ -340,4 +340,7 @@ fn the_demos_data_can_be_served() {
             .contains("throw-away")
     );
     assert!(!db.exists(), "the configured database is left alone");
+    // Killed, it would leave its database behind.
+    server.hang_up();
+    assert!(server.ends_within(Duration::from_secs(10)).success());
 }

@@ -103,4 +103,11 @@ fn who_writes_where_nothing_lasts_is_told_once() {
     assert_eq!(warning_codes(&first), ["ephemeral"], "{first}");
     let next = server.call_raw("create_event", event("all", "web", true, &json!({})));
     assert!(!text_of(&next).contains("ephemeral"), "{next}");
+    // Killed, it would leave its database behind.
+    server.hang_up();
+    assert!(
+        server
+            .ends_within(std::time::Duration::from_secs(10))
+            .success()
+    );
 }
