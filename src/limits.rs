@@ -72,8 +72,11 @@ pub const BATCH_COMMANDS: usize = 500;
 pub const BATCH_BYTES: usize = 8 * 1024 * 1024;
 /// Milliseconds after which a transaction takes no further commands.
 pub const BATCH_MILLIS: u64 = 50;
-/// Commands decided and written at a time inside one transaction.
-pub const BATCH_STEP: usize = 64;
+/// Commands decided and written at a time inside one transaction on SQLite.
+pub const SQLITE_BATCH_STEP: usize = 64;
+/// Commands decided and written at a time inside one transaction on PostgreSQL: each step costs a few
+/// journeys to the server.
+pub const POSTGRES_BATCH_STEP: usize = 250;
 /// Commands waiting for the writer; beyond that callers wait, then hear `busy`.
 pub const WRITER_QUEUE: usize = 1_024;
 
@@ -127,6 +130,8 @@ pub const SQLITE_BUSY_MILLIS: u64 = 5_000;
 /// Milliseconds between two looks at SQLite's write lock. SQLite's own wait grows to 100 ms, in which
 /// a process that writes all the time takes the lock again and again; its neighbour would starve.
 pub const SQLITE_LOCK_POLL_MILLIS: u64 = 2;
+/// Milliseconds between two looks at a SQLite file that somebody follows.
+pub const SQLITE_FOLLOW_MILLIS: u64 = 200;
 /// SQLite connections for reading.
 pub const SQLITE_READERS: u32 = 4;
 /// Pages in the write-ahead log before they are brought into the database file: 16 MiB. Each time
@@ -136,6 +141,21 @@ pub const SQLITE_READERS: u32 = 4;
 pub const SQLITE_CHECKPOINT_PAGES: u32 = 4_000;
 /// KiB of page cache for each SQLite connection.
 pub const SQLITE_CACHE_KIB: u32 = 2_048;
+
+/// PostgreSQL connections of one process: one writes, one listens, the others read.
+pub const POSTGRES_CONNECTIONS: u32 = 10;
+/// Seconds after which a PostgreSQL connection is made anew.
+pub const POSTGRES_CONNECTION_SECONDS: u64 = 1_800;
+/// Seconds that an answer of the PostgreSQL server is waited for. The server itself gives up a
+/// statement after four fifths of it, and a wait for a lock, or for a client that is gone in the middle
+/// of a transaction, after a third.
+pub const POSTGRES_PATIENCE_SECONDS: u64 = 15;
+/// Seconds between two looks at a PostgreSQL log that somebody follows, if no notification comes.
+pub const POSTGRES_FOLLOW_SECONDS: u64 = 1;
+/// Seconds between two looks at whether the connection for notifications is still there.
+pub const POSTGRES_LISTEN_CHECK_SECONDS: u64 = 15;
+/// Events in one step of a transaction from which on they are copied instead of inserted.
+pub const POSTGRES_COPY_EVENTS: usize = 100;
 
 /// How much work a schema may cause. Both sides of a check come from outside, so both the schema and
 /// every single check of a payload are bounded.

@@ -46,7 +46,8 @@ impl TextMatch {
     /// prefix that has one, to (exclusive).
     pub fn range(&self) -> (String, Option<String>) {
         match self {
-            Self::Exact(text) => (text.clone(), Some(format!("{text}\0"))),
+            // No stored text has a control character: nothing lies between.
+            Self::Exact(text) => (text.clone(), Some(format!("{text}\u{1}"))),
             Self::Prefix(text) => (text.clone(), successor(text)),
         }
     }

@@ -1,17 +1,23 @@
 //! The one place with SQL. A [`Store`] keeps rows and gives them back; it has no rules of
 //! behaviour: what is written is decided by [`crate::domain::decide`].
 //!
-//! To add an engine: a folder with an implementation of [`Store`] and its migrations, an arm where
-//! the database's URL is read, and a line in the test-suite that every engine passes.
+//! To add an engine: a folder that gives its connections and statements to what all engines have in
+//! common (`sql`), its migrations, an arm where the database's URL is read, and a line in the
+//! test-suite that every engine passes.
 
 pub mod error;
+pub mod postgres;
 pub mod search;
+mod sql;
 pub mod sqlite;
+mod wake;
 pub mod writer;
 
 use std::fmt;
+use std::path::Path;
 
 use async_trait::async_trait;
+use tokio::sync::watch;
 
 pub use error::StoreError;
 
@@ -20,7 +26,7 @@ use crate::domain::event::Event;
 use crate::domain::gate::Latest;
 use crate::domain::group::Group;
 use crate::domain::id::{EventId, GroupId, ReceiverId};
-use crate::domain::message::MessageRecord;
+use crate::domain::message::{MessageKind, MessageRecord};
 use crate::domain::principal::Recorder;
 use crate::domain::receiver::Receiver;
 use crate::domain::refusal::Refusal;
@@ -160,6 +166,13 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// and no more than have [`crate::limits::MESSAGE_PAGE_BYTES`] together, but at least one.
     async fn messages(&self, after: i64, limit: usize) -> Result<Vec<MessageRecord>>;
 
+    /// What changed after a position of the log, in order: messages without what they are about.
+    async fn changes(&self, after: i64, limit: usize) -> Result<Vec<Change>>;
+
+    /// Changes its value when messages may have been added, by this or any other process. While
+    /// somebody holds a receiver the database is watched for that.
+    fn wakes(&self) -> watch::Receiver<u64>;
+
     /// Audit rows, newest first.
     async fn audit(&self, before: Position, limit: usize) -> Result<Vec<AuditEntry>>;
 
@@ -175,6 +188,10 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// Looks for damage, for `doctor`: a list of findings, empty when all is well.
     async fn check(&self) -> Result<Vec<String>>;
 
+    /// Copies the registry as it is at one moment, while it is in use, to a new file; says what was
+    /// made.
+    async fn backup(&self, to: &Path) -> Result<String>;
+
     /// Closes all connections; work in progress ends first.
     async fn close(&self);
 }
@@ -186,6 +203,21 @@ pub enum ReceiverText {
     Name,
     /// The type.
     Type,
+}
+
+/// A message without what it is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Change {
+    /// Its position in the log.
+    pub seq: i64,
+    /// What it tells.
+    pub kind: MessageKind,
+    /// The unit of its event.
+    pub unit: Option<UnitKey>,
+    /// Its receiver, or that of its event.
+    pub receiver: Option<ReceiverId>,
+    /// Its group.
+    pub group: Option<GroupId>,
 }
 
 /// What one step of retention did.

@@ -1,6 +1,7 @@
 //! What the tests are built from: a time and ids of their own, databases in folders of their own.
 
 pub(crate) mod invariants;
+pub(crate) mod postgres;
 pub(crate) mod process;
 
 use std::path::{Path, PathBuf};

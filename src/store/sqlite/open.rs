@@ -10,9 +10,11 @@ use tokio::sync::Mutex;
 
 use super::errors::{Doing, is_busy};
 use super::writing::Writing;
-use super::{SqliteStore, environment, migrate, rows, statements};
+use super::{SqliteStore, environment, migrate, statements};
 use crate::domain::id::IdSource;
 use crate::limits;
+use crate::store::sql::Columns as _;
+use crate::store::wake::Wakes;
 use crate::store::{Result, StoreError, StoreInfo};
 
 /// How much an acknowledged write survives.
@@ -61,7 +63,7 @@ impl SqliteOptions {
         }
     }
 
-    fn connect(&self) -> SqliteConnectOptions {
+    pub(super) fn connect(&self) -> SqliteConnectOptions {
         let synchronous = match self.durability {
             Durability::Full => SqliteSynchronous::Full,
             Durability::Normal => SqliteSynchronous::Normal,
@@ -196,6 +198,8 @@ pub async fn open(options: &SqliteOptions, ids: &dyn IdSource) -> Result<SqliteS
         identity,
         writer: Mutex::new(Writing::new(options.clone(), connection, wal)),
         readers,
+        options: options.clone(),
+        wakes: Wakes::new(),
     })
 }
 
@@ -205,8 +209,8 @@ async fn identify(connection: &mut SqliteConnection) -> Result<(String, bool)> {
         .fetch_one(connection)
         .await
         .doing("read the registry")?;
-    let journal: &str = rows::get(&row, 1)?;
-    Ok((rows::get(&row, 0)?, journal.eq_ignore_ascii_case("wal")))
+    let wal = row.text(1)?.eq_ignore_ascii_case("wal");
+    Ok((row.text(0)?.to_owned(), wal))
 }
 
 /// Opens a connection; `create` makes a file that is missing.
@@ -253,7 +257,8 @@ async fn set_journal(connection: &mut SqliteConnection, wal: bool) -> Result<boo
         tokio::time::sleep(Duration::from_millis(10)).await;
         set = sqlx::query(statement).fetch_one(&mut *connection).await;
     }
-    let mode: String = rows::get(&set.doing("set the journal")?, 0)?;
+    let row = set.doing("set the journal")?;
+    let mode = row.text(0)?;
     let has_wal = mode.eq_ignore_ascii_case("wal");
     if has_wal != wal {
         tracing::warn!(%mode, "the database keeps its journal mode");

@@ -6,11 +6,14 @@ use std::sync::Arc;
 
 use sqlx::{Row, SqliteConnection};
 
-use super::*;
-use crate::domain::command::{Action, TurnPolicy};
-use crate::domain::id::CountingIds;
+use super::{SqliteOptions, SqliteStore, open, statements};
+use crate::domain::command::{Action, Command, TurnPolicy};
+use crate::domain::id::{CountingIds, ReceiverId};
 use crate::domain::principal::Principal;
 use crate::domain::receiver::ReceiverDraft;
+use crate::domain::time::Timestamp;
+use crate::store::sql::{Engine, Statements as _};
+use crate::store::{Store, StoreError};
 
 async fn store() -> (tempfile::TempDir, SqliteStore) {
     let folder = tempfile::tempdir().unwrap();
@@ -36,13 +39,14 @@ async fn plan(connection: &mut SqliteConnection, sql: &'static str) -> Vec<Strin
 #[tokio::test]
 async fn every_statement_is_valid_and_none_scans_a_table() {
     let (_folder, store) = store().await;
-    let mut connection = store.reader().await.unwrap();
+    let mut connection = Engine::reader(&store).await.unwrap();
     let mut plans = String::new();
     let parts = |(name, sql): &(&'static str, &'static str)| {
         let name = *name;
         sql.split("; ").map(move |part| (name, part))
     };
-    for (name, sql) in statements::ALL.iter().flat_map(parts) {
+    let all = statements::SqliteStatements::ALL.iter();
+    for (name, sql) in all.chain(statements::OWN).flat_map(parts) {
         if sql.starts_with("BEGIN") {
             continue;
         }
@@ -110,15 +114,14 @@ fn receiver(n: u128, bytes: usize) -> Command {
 async fn a_full_disk_refuses_writes_until_there_is_room_again() {
     let (_folder, store) = store().await;
     let now = Timestamp::from_micros(1_795_000_000_000_000);
-    store.write(&[receiver(1, 10)], now).await.unwrap();
+    Store::write(&store, &[receiver(1, 10)], now).await.unwrap();
     let before = store.counters().await.unwrap();
 
     // SQLite answers as on a full disk when the file may have no more pages; that holds for this
     // connection, and the next one knows nothing of it.
     store.writer.lock().await.limit_pages().await;
-    let refused = store
-        .write(&[receiver(2, 10), receiver(3, 200_000)], now)
-        .await;
+    let two = [receiver(2, 10), receiver(3, 200_000)];
+    let refused = Store::write(&store, &two, now).await;
     let Err(StoreError::Unavailable { why, hint }) = &refused else {
         panic!("{refused:?}")
     };
@@ -132,7 +135,9 @@ async fn a_full_disk_refuses_writes_until_there_is_room_again() {
         "nothing of the batch is there"
     );
 
-    store.write(&[receiver(3, 200_000)], now).await.unwrap();
+    Store::write(&store, &[receiver(3, 200_000)], now)
+        .await
+        .unwrap();
     assert_eq!(store.counters().await.unwrap().receivers, 2);
-    assert_eq!(store.check().await.unwrap(), Vec::<String>::new());
+    assert_eq!(Store::check(&store).await.unwrap(), Vec::<String>::new());
 }

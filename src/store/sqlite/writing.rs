@@ -7,15 +7,12 @@ use sqlx::{Connection, SqliteConnection};
 
 use super::errors::{Doing, classify, is_busy};
 use super::open::{self, SqliteOptions};
-use super::{apply, load, rows, statements};
+use super::{migrate, statements};
 use crate::domain::command::Command;
-use crate::domain::decide::{Needs, decide};
 use crate::domain::time::Timestamp;
 use crate::limits;
+use crate::store::sql::{self, Columns as _, Memory};
 use crate::store::{Cutoffs, Decided, Pruned, Result};
-
-/// Recorders that are remembered; beyond that they are looked up.
-const KNOWN_RECORDERS: usize = 10_000;
 
 /// The connection that writes.
 #[derive(Debug)]
@@ -26,13 +23,6 @@ pub(super) struct Writing {
     /// not know, and a file that was read-only stays so for a connection.
     connection: Option<Line>,
     memory: Memory,
-}
-
-/// What is remembered from one transaction to the next.
-#[derive(Debug, Default)]
-struct Memory {
-    recorders: apply::Recorders,
-    known: load::Known,
 }
 
 /// An open connection that is ready to write.
@@ -92,7 +82,9 @@ impl Writing {
         // Forgotten if this goes wrong: what was learnt may be rolled back.
         let mut memory = std::mem::take(&mut self.memory);
         let connection = &mut line.connection;
-        let (decided, wrote) = steps(connection, registry, &mut memory, commands, now).await?;
+        let step = limits::SQLITE_BATCH_STEP;
+        let (decided, wrote) =
+            sql::steps(connection, registry, &mut memory, commands, step, now).await?;
         let present = present.await;
         let end = if wrote && present.is_ok() {
             "COMMIT"
@@ -107,7 +99,7 @@ impl Writing {
         }
         if ended.is_ok() {
             self.connection = Some(line);
-            if memory.recorders.len() <= KNOWN_RECORDERS {
+            if memory.is_small() {
                 self.memory = memory;
             }
         }
@@ -122,17 +114,7 @@ impl Writing {
         let mut line = self.take().await?;
         let registry = line.begin().await?;
         let connection = &mut line.connection;
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let mut pruned = prune_messages(connection, &registry, cutoffs.messages, limit).await?;
-        for (statement, before) in [
-            (statements::PRUNE_AUDIT, cutoffs.audit),
-            (statements::PRUNE_IDEMPOTENCY, cutoffs.idempotency),
-        ] {
-            let query = sqlx::query(statement).bind(before.as_micros()).bind(limit);
-            let done = query.execute(&mut *connection).await.doing("prune")?;
-            pruned.rows += done.rows_affected();
-            pruned.more |= done.rows_affected() > 0;
-        }
+        let pruned = sql::prune(connection, &registry, cutoffs, limit).await?;
         let ended = sqlx::query("COMMIT").execute(connection).await;
         ended.doing("commit a pruning")?;
         self.connection = Some(line);
@@ -180,7 +162,8 @@ impl Line {
         let row = sqlx::query("PRAGMA journal_mode")
             .fetch_one(&mut connection)
             .await;
-        let mode: String = rows::get(&row.doing("read the journal mode")?, 0)?;
+        let mode = row.doing("read the journal mode")?;
+        let mode = mode.text(0)?;
         Ok(Self {
             connection,
             commits_wait: !mode.eq_ignore_ascii_case("wal"),
@@ -211,85 +194,11 @@ impl Line {
             }
             tokio::time::sleep(Duration::from_millis(limits::SQLITE_LOCK_POLL_MILLIS)).await;
         };
-        load::check_readable(&registry)?;
+        sql::check_readable::<SqliteConnection>(&registry, migrate::check_readable)?;
         if self.commits_wait {
             open::set_busy_timeout(&mut self.connection, limits::SQLITE_BUSY_MILLIS).await?;
             self.waits = true;
         }
         Ok(registry)
     }
-}
-
-/// Decides and writes, step by step, until the time is up; tells whether there is something to
-/// commit.
-async fn steps(
-    connection: &mut SqliteConnection,
-    registry: SqliteRow,
-    memory: &mut Memory,
-    commands: &[Command],
-    now: Timestamp,
-) -> Result<(Vec<Decided>, bool)> {
-    let begun = Instant::now();
-    let mut decided = Vec::with_capacity(commands.len());
-    let mut wrote = false;
-    let mut registry = Some(registry);
-    for step in commands.chunks(limits::BATCH_STEP) {
-        let row = match registry.take() {
-            Some(row) => row,
-            None => load::registry(connection).await?,
-        };
-        let needs = Needs::of(step);
-        let mut state = load::state(connection, &row, &needs, &mut memory.known).await?;
-        let (plan, results) = decide(&mut state, step, now);
-        wrote |= !plan.is_empty();
-        apply::plan(connection, &plan, &state, &mut memory.recorders).await?;
-        decided.extend(results);
-        if begun.elapsed() > Duration::from_millis(limits::BATCH_MILLIS) {
-            break;
-        }
-    }
-    Ok((decided, wrote))
-}
-
-/// Deletes messages that were never to be published, and keeps account of how far it came: those
-/// that are to be published stay, and may not make each round look at them again.
-async fn prune_messages(
-    connection: &mut SqliteConnection,
-    registry: &SqliteRow,
-    before: Timestamp,
-    limit: i64,
-) -> Result<Pruned> {
-    const DOING: &str = "prune messages";
-    let done_to: i64 = rows::get(registry, 10)?;
-    let row = sqlx::query(statements::OLDEST_MESSAGE)
-        .fetch_one(&mut *connection)
-        .await;
-    let oldest: Option<i64> = rows::get(&row.doing(DOING)?, 0)?;
-    let Some(oldest) = oldest else {
-        return Ok(Pruned::default());
-    };
-    let from = done_to.max(oldest - 1);
-    let row = sqlx::query(statements::OLD_MESSAGES)
-        .bind(from)
-        .bind(from.saturating_add(limit))
-        .bind(before.as_micros())
-        .fetch_one(&mut *connection)
-        .await;
-    let to: Option<i64> = rows::get(&row.doing(DOING)?, 0)?;
-    let Some(to) = to else {
-        return Ok(Pruned::default());
-    };
-    let pruned = sqlx::query(statements::PRUNE_MESSAGES)
-        .bind(from)
-        .bind(to)
-        .execute(&mut *connection)
-        .await;
-    let rows = pruned.doing(DOING)?.rows_affected();
-    let counted = sqlx::query(statements::COUNT_PRUNED)
-        .bind(to)
-        .bind(i64::try_from(rows).unwrap_or(i64::MAX))
-        .execute(&mut *connection)
-        .await;
-    counted.doing(DOING)?;
-    Ok(Pruned { rows, more: true })
 }

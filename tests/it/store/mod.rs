@@ -1,11 +1,12 @@
 //! What every engine has to do, written once over the [`Store`] trait. An engine joins with one
-//! line: `store_suite!(name, a function that gives a new database)`.
+//! line: `store_suite!(name, a function that gives a new database, where there is one)`.
 
 mod lists;
 mod messages;
 mod names;
 mod paging;
 mod payloads;
+mod postgres;
 mod processes;
 mod pruning;
 pub(crate) mod scene;
@@ -77,7 +78,9 @@ macro_rules! store_suite {
             $(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $case() {
-                    let database = ($database)();
+                    let Some(database) = ($database)() else {
+                        return;
+                    };
                     crate::store::$module::$case(crate::store::scene::Scene::new(database).await)
                         .await;
                 }
@@ -91,3 +94,4 @@ store_suite!(
     on_sqlite_with_rollback_journal,
     crate::store::sqlite::open_sqlite_with_rollback_journal
 );
+store_suite!(on_postgres, crate::store::postgres::open_postgres);

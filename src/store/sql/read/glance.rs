@@ -2,28 +2,25 @@
 
 use std::collections::BTreeSet;
 
-use sqlx::SqliteConnection;
-
-use super::super::errors::Doing;
-use super::super::load::{json_list, latest};
-use super::super::{rows, statements};
+use super::super::load::latest;
+use super::super::rows;
+use super::super::session::{Arg, Session};
+use super::super::statements::Statements as _;
 use super::{bound, counters_of, definitions};
 use crate::domain::id::ReceiverId;
 use crate::domain::search::DefinitionFilter;
 use crate::store::{Glance, GlanceLimits, Result};
 
-pub(in crate::store::sqlite) async fn read(
-    connection: &mut SqliteConnection,
+pub(in crate::store::sql) async fn read<S: Session>(
+    session: &mut S,
     most: &GlanceLimits,
 ) -> Result<Glance> {
     let all = DefinitionFilter::default();
-    let groups = definitions::find_groups(connection, &all, None, most.groups).await?;
-    let row = sqlx::query(statements::GLANCE)
-        .bind(bound(most.receivers))
-        .bind(bound(most.names))
-        .fetch_one(&mut *connection)
-        .await
-        .doing("read the registry at a glance")?;
+    let groups = definitions::find_groups(session, &all, None, most.groups).await?;
+    let args = vec![bound(most.receivers), bound(most.names)];
+    let row = session
+        .one("read the registry at a glance", S::Sql::GLANCE, args)
+        .await?;
     let mut glance = Glance {
         counters: counters_of(&row)?,
         types: rows::list(&row, 10, "receiver")?,
@@ -48,25 +45,23 @@ pub(in crate::store::sqlite) async fn read(
         (units / members.len()).clamp(1, most.units)
     };
     glance.all_units = all;
-    glance.units = recent_units(connection, &members, each).await?;
+    glance.units = recent_units(session, &members, each).await?;
     // Rows are numbered as units come: the greatest are the newest.
     glance.units.sort_unstable_by(|a, b| b.cmp(a));
     glance.units.truncate(units);
-    glance.latest = latest(connection, &glance.units, members).await?;
+    glance.latest = latest(session, &glance.units, members).await?;
     Ok(glance)
 }
 
 /// The units with the newest events of each receiver, up to so many of each.
-async fn recent_units(
-    connection: &mut SqliteConnection,
+async fn recent_units<S: Session>(
+    session: &mut S,
     receivers: &BTreeSet<ReceiverId>,
     each: usize,
 ) -> Result<Vec<i64>> {
-    let row = sqlx::query(statements::RECENT_UNITS)
-        .bind(json_list(receivers)?)
-        .bind(bound(each))
-        .fetch_one(connection)
-        .await
-        .doing("read the newest events")?;
+    let args = vec![Arg::ids(receivers), bound(each)];
+    let row = session
+        .one("read the newest events", S::Sql::RECENT_UNITS, args)
+        .await?;
     rows::list(&row, 0, "latest")
 }

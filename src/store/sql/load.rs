@@ -2,13 +2,11 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqliteConnection};
 
-use super::errors::Doing;
-use super::{migrate, rows, statements};
+use super::rows;
+use super::session::{Arg, Columns as _, Session};
+use super::statements::Statements as _;
 use crate::domain::decide::{DefinitionKey, FirstUse, Needs, ReceiverHead, State};
 use crate::domain::gate::Latest;
 use crate::domain::group::Group;
@@ -22,19 +20,8 @@ const DOING: &str = "load the state of a write";
 /// [`crate::limits::GROUPS_PER_RECEIVER`].
 const ALL_GROUPS: i64 = i64::MAX;
 
-/// A list as one bound value.
-pub(super) fn json_list<T: serde::Serialize>(
-    values: impl IntoIterator<Item = T>,
-) -> Result<String> {
-    let values: Vec<T> = values.into_iter().collect();
-    serde_json::to_string(&values).map_err(|error| StoreError::Statement {
-        what: "bind a list".to_owned(),
-        source: Box::new(error),
-    })
-}
-
 /// 16 bytes that stand for several texts.
-pub(super) fn text_key(parts: &[&str]) -> Vec<u8> {
+pub(in crate::store) fn text_key(parts: &[&str]) -> Vec<u8> {
     let mut hash = Sha256::new();
     for part in parts {
         hash.update((part.len() as u64).to_be_bytes());
@@ -47,20 +34,9 @@ pub(super) fn definition_key(key: &DefinitionKey) -> Vec<u8> {
     text_key(&[&key.0, &key.1, &key.2])
 }
 
-/// The registry's one row, in a transaction that is to write: another process may have migrated the
-/// file since it was opened.
-pub(super) async fn registry(connection: &mut SqliteConnection) -> Result<SqliteRow> {
-    let row = sqlx::query(statements::REGISTRY)
-        .fetch_one(connection)
-        .await
-        .doing(DOING)?;
-    check_readable(&row)?;
-    Ok(row)
-}
-
-/// Refuses a file that is too new by now.
-pub(super) fn check_readable(registry: &SqliteRow) -> Result<()> {
-    migrate::check_readable(rows::get(registry, 13)?, rows::get(registry, 14)?)
+/// The registry's one row.
+pub(super) async fn registry<S: Session>(session: &mut S) -> Result<S::Row> {
+    session.one(DOING, S::Sql::REGISTRY, Vec::new()).await
 }
 
 /// Receivers whose groups are remembered; beyond that they are read again.
@@ -70,7 +46,7 @@ const KNOWN_GROUPS: usize = 5_000;
 
 /// Receivers with their groups, as they were at one number of the registry's definitions.
 #[derive(Debug, Default)]
-pub(super) struct Known {
+pub(in crate::store) struct Known {
     definitions: i64,
     /// Of the receivers that were asked for; those that there are have a head.
     receivers: HashMap<ReceiverId, Option<ReceiverHead>>,
@@ -78,61 +54,67 @@ pub(super) struct Known {
     groups: HashMap<GroupId, Group>,
 }
 
-/// Reads everything in `needs`, beside the registry's row. `known` spares reading definitions again that have not changed.
-pub(super) async fn state(
-    connection: &mut SqliteConnection,
-    row: &SqliteRow,
+/// Reads everything in `needs`, beside the registry's row. `known` spares reading definitions again
+/// that have not changed.
+pub(super) async fn state<S: Session>(
+    session: &mut S,
+    row: &S::Row,
     needs: &Needs,
     known: &mut Known,
 ) -> Result<State> {
     let mut state = State {
         last_created_at: rows::time(row, 0)?,
-        last_event_seq: rows::get(row, 1)?,
-        last_message_seq: rows::get(row, 2)?,
-        last_unit_id: rows::get(row, 3)?,
-        last_name_id: rows::get(row, 4)?,
+        last_event_seq: row.int(1)?,
+        last_message_seq: row.int(2)?,
+        last_unit_id: row.int(3)?,
+        last_name_id: row.int(4)?,
         ..State::default()
     };
-    known.learn(connection, needs, rows::get(row, 12)?).await?;
+    known.learn(session, needs, row.int(12)?).await?;
     known.tell(needs, &mut state);
-    definitions(connection, needs, &mut state).await?;
-    groups(connection, needs, &mut state).await?;
-    units(connection, needs, &mut state).await?;
-    for (principal, key) in &needs.idempotency {
-        if let Some(first) = first_use(connection, principal, key).await? {
-            state
-                .idempotency
-                .insert((principal.clone(), key.clone()), first);
+    definitions(session, needs, &mut state).await?;
+    groups(session, needs, &mut state).await?;
+    units(session, needs, &mut state).await?;
+    let keys: Vec<&(String, String)> = needs.idempotency.iter().collect();
+    for (key, first) in keys.iter().zip(first_uses(session, &keys).await?) {
+        if let Some(first) = first {
+            state.idempotency.insert((*key).clone(), first);
         }
     }
     Ok(state)
 }
 
-/// What a principal's idempotency key made.
-pub(super) async fn first_use(
-    connection: &mut SqliteConnection,
-    principal: &str,
-    key: &str,
-) -> Result<Option<FirstUse>> {
-    let row = sqlx::query(statements::IDEMPOTENCY)
-        .bind(text_key(&[principal, key]))
-        .fetch_optional(connection);
-    let Some(row) = row.await.doing("look up an idempotency key")? else {
-        return Ok(None);
-    };
-    let digest: &[u8] = rows::get(&row, 0)?;
-    let digest = digest
-        .try_into()
-        .map_err(|_| StoreError::inconsistent("idempotency", "digest"))?;
-    let id = rows::get(&row, 1)?;
-    Ok(Some(FirstUse { digest, id }))
+/// What idempotency keys made, by principal and key.
+pub(super) async fn first_uses<S: Session>(
+    session: &mut S,
+    keys: &[&(String, String)],
+) -> Result<Vec<Option<FirstUse>>> {
+    const DOING: &str = "look up an idempotency key";
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    let keys: Vec<Vec<u8>> = keys
+        .iter()
+        .map(|(principal, key)| text_key(&[principal, key]))
+        .collect();
+    let args = vec![Arg::Keys(keys.clone())];
+    let mut found = HashMap::new();
+    for row in session.rows(DOING, S::Sql::IDEMPOTENCY, args).await? {
+        let digest = row
+            .bytes(1)?
+            .try_into()
+            .map_err(|_| StoreError::inconsistent("idempotency", "digest"))?;
+        let id = rows::string(&row, 2)?;
+        found.insert(row.bytes(0)?.to_vec(), FirstUse { digest, id });
+    }
+    Ok(keys.iter().map(|key| found.remove(key)).collect())
 }
 
 impl Known {
     /// Reads what is not known yet of the receivers that are needed.
-    async fn learn(
+    async fn learn<S: Session>(
         &mut self,
-        connection: &mut SqliteConnection,
+        session: &mut S,
         needs: &Needs,
         definitions: i64,
     ) -> Result<()> {
@@ -151,26 +133,19 @@ impl Known {
         if missing.is_empty() {
             return Ok(());
         }
-        let ids = json_list(&missing)?;
-        let found = sqlx::query(statements::RECEIVERS)
-            .bind(ids.clone())
-            .fetch_all(&mut *connection)
-            .await
-            .doing(DOING)?;
+        let ids = Arg::ids(&missing);
+        let found = session
+            .rows(DOING, S::Sql::RECEIVERS, vec![ids.clone()])
+            .await?;
         self.receivers.extend(missing.iter().map(|id| (*id, None)));
         for row in &found {
             let (_, receiver) = rows::receiver(row)?;
             let head = ReceiverHead::from(&receiver);
             self.receivers.insert(receiver.id, Some(head));
         }
-        let found = sqlx::query(statements::GROUPS_OF)
-            .bind(ids)
-            .bind(ALL_GROUPS)
-            .fetch_all(connection)
-            .await
-            .doing(DOING)?;
+        let args = vec![ids, Arg::Int(ALL_GROUPS)];
         // In the order of their ids, so that every list is.
-        for row in &found {
+        for row in &session.rows(DOING, S::Sql::GROUPS_OF, args).await? {
             let (_, group) = rows::group(row)?;
             for id in group
                 .event_receiver_ids
@@ -206,18 +181,15 @@ impl Known {
     }
 }
 
-async fn definitions(
-    connection: &mut SqliteConnection,
-    needs: &Needs,
-    state: &mut State,
-) -> Result<()> {
+async fn definitions<S: Session>(session: &mut S, needs: &Needs, state: &mut State) -> Result<()> {
     for key in &needs.receiver_keys {
-        let row = sqlx::query(statements::RECEIVER_BY_KEY)
-            .bind(definition_key(key))
-            .fetch_optional(&mut *connection);
-        if let Some(row) = row.await.doing(DOING)? {
+        let args = vec![definition_key(key).into()];
+        if let Some(row) = session
+            .optional(DOING, S::Sql::RECEIVER_BY_KEY, args)
+            .await?
+        {
             let (_, receiver) = rows::receiver(&row)?;
-            let schema = schema(connection, receiver.id).await?;
+            let schema = schema(session, receiver.id).await?;
             let schema =
                 schema.ok_or_else(|| StoreError::inconsistent("receiver_schema", receiver.id))?;
             let schema = serde_json::value::RawValue::from_string(schema)
@@ -227,35 +199,30 @@ async fn definitions(
                 .receivers_by_key
                 .insert(key.clone(), DefinedReceiver { receiver, schema });
         }
-        if exists(connection, statements::GROUP_WITH_TYPE, &key.1).await? {
+        if exists(session, S::Sql::GROUP_WITH_TYPE, &key.1).await? {
             state.group_types.insert(key.1.clone());
         }
     }
     for key in &needs.group_keys {
-        let row = sqlx::query(statements::GROUP_BY_KEY)
-            .bind(definition_key(key))
-            .fetch_optional(&mut *connection);
-        if let Some(row) = row.await.doing(DOING)? {
+        let args = vec![definition_key(key).into()];
+        if let Some(row) = session.optional(DOING, S::Sql::GROUP_BY_KEY, args).await? {
             let (_, group) = rows::group(&row)?;
             state.groups_by_key.insert(key.clone(), group.id);
             state.groups.insert(group.id, group);
         }
-        if exists(connection, statements::RECEIVER_WITH_TYPE, &key.1).await? {
+        if exists(session, S::Sql::RECEIVER_WITH_TYPE, &key.1).await? {
             state.receiver_types.insert(key.1.clone());
         }
     }
     Ok(())
 }
 
-async fn groups(connection: &mut SqliteConnection, needs: &Needs, state: &mut State) -> Result<()> {
+async fn groups<S: Session>(session: &mut S, needs: &Needs, state: &mut State) -> Result<()> {
     if needs.groups.is_empty() {
         return Ok(());
     }
-    let found = sqlx::query(statements::GROUPS)
-        .bind(json_list(&needs.groups)?)
-        .fetch_all(connection)
-        .await;
-    for row in &found.doing(DOING)? {
+    let args = vec![Arg::ids(&needs.groups)];
+    for row in &session.rows(DOING, S::Sql::GROUPS, args).await? {
         let (_, group) = rows::group(row)?;
         state.groups.insert(group.id, group);
     }
@@ -263,7 +230,7 @@ async fn groups(connection: &mut SqliteConnection, needs: &Needs, state: &mut St
 }
 
 /// The units with their names, and the newest events that their gates are decided from.
-async fn units(connection: &mut SqliteConnection, needs: &Needs, state: &mut State) -> Result<()> {
+async fn units<S: Session>(session: &mut S, needs: &Needs, state: &mut State) -> Result<()> {
     if needs.units.is_empty() {
         return Ok(());
     }
@@ -279,22 +246,19 @@ async fn units(connection: &mut SqliteConnection, needs: &Needs, state: &mut Sta
         .collect();
     let receivers: Vec<ReceiverId> = receivers.into_iter().collect();
     let units: Vec<&(UnitKey, String)> = needs.units.iter().collect();
-    let wanted = units
-        .iter()
-        .map(|(key, name)| (HEXLOWER.encode(key), name.as_str()));
-    let found = sqlx::query(statements::UNITS_TO_WRITE)
-        .bind(json_list(wanted)?)
-        .bind(json_list(&receivers)?)
-        .fetch_all(connection)
-        .await;
+    let args = vec![
+        Arg::Keys(units.iter().map(|(key, _)| key.to_vec()).collect()),
+        Arg::Texts(units.iter().map(|(_, name)| name.clone()).collect()),
+        Arg::ids(&receivers),
+    ];
     let inconsistent = || StoreError::inconsistent("latest", "a place in a list");
-    for row in &found.doing(DOING)? {
-        let place = usize::try_from(rows::get::<i64>(row, 0)?).ok();
+    for row in &session.rows(DOING, S::Sql::UNITS_TO_WRITE, args).await? {
+        let place = usize::try_from(row.int(0)?).ok();
         let (key, name) = place.and_then(|p| units.get(p)).ok_or_else(inconsistent)?;
-        if let Some(id) = rows::get::<Option<i64>>(row, 2)? {
+        if let Some(id) = row.int_or_null(2)? {
             state.names.insert(name.clone(), id);
         }
-        let Some(unit) = rows::get::<Option<i64>>(row, 1)? else {
+        let Some(unit) = row.int_or_null(1)? else {
             continue;
         };
         state.units.insert(*key, unit);
@@ -310,18 +274,16 @@ async fn units(connection: &mut SqliteConnection, needs: &Needs, state: &mut Sta
 }
 
 /// The newest event of each receiver for each unit.
-pub(super) async fn latest(
-    connection: &mut SqliteConnection,
+pub(super) async fn latest<S: Session>(
+    session: &mut S,
     units: &[i64],
     receivers: impl IntoIterator<Item = ReceiverId>,
 ) -> Result<Vec<(i64, ReceiverId, Latest)>> {
     let receivers: Vec<ReceiverId> = receivers.into_iter().collect();
-    let row = sqlx::query(statements::LATEST)
-        .bind(json_list(units)?)
-        .bind(json_list(&receivers)?)
-        .fetch_one(connection)
-        .await
-        .doing("read the newest events")?;
+    let args = vec![Arg::Ints(units.to_vec()), Arg::ids(&receivers)];
+    let row = session
+        .one("read the newest events", S::Sql::LATEST, args)
+        .await?;
     rows::list::<(i64, usize, i64, i64)>(&row, 0, "latest")?
         .into_iter()
         .map(|(unit, place, seq, success)| {
@@ -336,28 +298,18 @@ pub(super) async fn latest(
 }
 
 /// The text of a receiver's schema.
-pub(super) async fn schema(
-    connection: &mut SqliteConnection,
-    id: ReceiverId,
-) -> Result<Option<String>> {
-    let row = sqlx::query(statements::RECEIVER_SCHEMA)
-        .bind(id.to_string())
-        .fetch_optional(connection);
-    row.await
-        .doing("read a schema")?
-        .map(|row| row.try_get(0).doing("read a schema"))
+pub(super) async fn schema<S: Session>(session: &mut S, id: ReceiverId) -> Result<Option<String>> {
+    let args = vec![id.to_string().into()];
+    session
+        .optional("read a schema", S::Sql::RECEIVER_SCHEMA, args)
+        .await?
+        .map(|row| rows::string(&row, 0))
         .transpose()
 }
 
-async fn exists(
-    connection: &mut SqliteConnection,
-    statement: &'static str,
-    value: &str,
-) -> Result<bool> {
-    Ok(sqlx::query(statement)
-        .bind(value)
-        .fetch_optional(connection)
-        .await
-        .doing(DOING)?
-        .is_some())
+async fn exists<S: Session>(session: &mut S, sql: &'static str, value: &str) -> Result<bool> {
+    let found = session
+        .optional(DOING, sql, vec![value.to_owned().into()])
+        .await?;
+    Ok(found.is_some())
 }

@@ -3,26 +3,58 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use sqlx::SqliteConnection;
-use sqlx::sqlite::SqliteRow;
-
-use super::super::errors::Doing;
-use super::super::{load, rows, statements};
+use super::super::session::{Columns, Session};
+use super::super::statements::Statements as _;
+use super::super::{load, rows};
 use crate::domain::event::Event;
 use crate::domain::group::{Group, GroupState};
 use crate::domain::id::{GroupId, ReceiverId};
 use crate::domain::message::{MessageKind, MessageRecord, MessageSubject};
 use crate::domain::receiver::DefinedReceiver;
 use crate::limits;
-use crate::store::{Result, StoreError};
+use crate::store::{Change, Result, StoreError};
 
-struct Row {
+/// What changed after a position, in order.
+pub(in crate::store::sql) async fn changes<S: Session>(
+    session: &mut S,
+    after: i64,
+    limit: usize,
+) -> Result<Vec<Change>> {
+    let args = vec![after.into(), super::bound(limit)];
+    let found = session.rows("read changes", S::Sql::CHANGES, args).await?;
+    let change = |row: &S::Row| {
+        Ok(Change {
+            seq: row.int(0)?,
+            kind: kind(row.int(1)?)?,
+            unit: match row.bytes_or_null(2)? {
+                Some(_) => Some(super::unit_key(row, 2)?),
+                None => None,
+            },
+            receiver: match row.text_or_null(3)? {
+                Some(_) => Some(rows::receiver_id(row, 3)?),
+                None => None,
+            },
+            group: match row.text_or_null(4)? {
+                Some(_) => Some(rows::group_id(row, 4)?),
+                None => None,
+            },
+        })
+    };
+    found.iter().map(change).collect()
+}
+
+fn kind(code: i64) -> Result<MessageKind> {
+    MessageKind::from_code(code)
+        .ok_or_else(|| StoreError::inconsistent("message", format!("kind {code} is unknown")))
+}
+
+struct Row<R> {
     seq: i64,
     kind: MessageKind,
     event_seq: Option<i64>,
     receiver_id: Option<ReceiverId>,
     group: Option<(GroupId, GroupState)>,
-    raw: SqliteRow,
+    raw: R,
 }
 
 /// What the messages of one page are about.
@@ -33,39 +65,34 @@ struct Subjects {
     groups: HashMap<GroupId, Group>,
 }
 
-pub(in crate::store::sqlite) async fn page(
-    connection: &mut SqliteConnection,
+pub(in crate::store::sql) async fn page<S: Session>(
+    session: &mut S,
     after: i64,
     limit: usize,
 ) -> Result<Vec<MessageRecord>> {
-    let found = sqlx::query(statements::MESSAGES)
-        .bind(after)
-        .bind(super::bound(limit))
-        .fetch_all(&mut *connection);
-    let found: Result<Vec<Row>> = found
-        .await
-        .doing("read messages")?
-        .into_iter()
-        .map(read)
-        .collect();
+    let args = vec![after.into(), super::bound(limit)];
+    let found = session
+        .rows("read messages", S::Sql::MESSAGES, args)
+        .await?;
+    let found: Result<Vec<Row<S::Row>>> = found.into_iter().map(read).collect();
     let mut found = found?;
     found.truncate(fitting(&found)?);
-    let subjects = subjects(connection, &found).await?;
+    let subjects = subjects(session, &found).await?;
     found.iter().map(|row| record(row, &subjects)).collect()
 }
 
 /// How many of the messages, from the first on, keep to the size of a page; at least one. What
 /// several are about is read once.
-fn fitting(found: &[Row]) -> Result<usize> {
+fn fitting<R: Columns>(found: &[Row<R>]) -> Result<usize> {
     let (mut events, mut schemas) = (HashSet::new(), HashSet::new());
     let mut bytes = 0;
     for (n, row) in found.iter().enumerate() {
         if row.event_seq.is_some_and(|seq| events.insert(seq)) {
-            bytes += rows::get::<Option<i64>>(&row.raw, 10)?.unwrap_or_default();
+            bytes += row.raw.int_or_null(10)?.unwrap_or_default();
         }
-        let receiver: Option<i64> = rows::get(&row.raw, 11)?;
+        let receiver = row.raw.int_or_null(11)?;
         if receiver.is_some_and(|num| schemas.insert(num)) {
-            bytes += rows::get::<Option<i64>>(&row.raw, 12)?.unwrap_or_default();
+            bytes += row.raw.int_or_null(12)?.unwrap_or_default();
         }
         if n > 0 && bytes > limits::MESSAGE_PAGE_BYTES as i64 {
             return Ok(n);
@@ -74,17 +101,15 @@ fn fitting(found: &[Row]) -> Result<usize> {
     Ok(found.len())
 }
 
-fn read(raw: SqliteRow) -> Result<Row> {
-    let code: i64 = rows::get(&raw, 1)?;
-    let kind = MessageKind::from_code(code)
-        .ok_or_else(|| StoreError::inconsistent("message", format!("kind {code} is unknown")))?;
-    let has = |index| Ok::<_, StoreError>(rows::get::<Option<&str>>(&raw, index)?.is_some());
+fn read<R: Columns>(raw: R) -> Result<Row<R>> {
+    let kind = kind(raw.int(1)?)?;
+    let has = |index| Ok::<_, StoreError>(raw.text_or_null(index)?.is_some());
     let receiver_id = if has(3)? {
         Some(rows::receiver_id(&raw, 3)?)
     } else {
         None
     };
-    let group = match rows::get::<Option<&str>>(&raw, 5)? {
+    let group = match raw.text_or_null(5)? {
         Some(state) if has(4)? => {
             let state = serde_json::from_str(state)
                 .map_err(|error| StoreError::inconsistent("message", error))?;
@@ -93,24 +118,22 @@ fn read(raw: SqliteRow) -> Result<Row> {
         _ => None,
     };
     Ok(Row {
-        seq: rows::get(&raw, 0)?,
+        seq: raw.int(0)?,
         kind,
-        event_seq: rows::get(&raw, 2)?,
+        event_seq: raw.int_or_null(2)?,
         receiver_id,
         group,
         raw,
     })
 }
 
-async fn subjects(connection: &mut SqliteConnection, found: &[Row]) -> Result<Subjects> {
+async fn subjects<S: Session>(session: &mut S, found: &[Row<S::Row>]) -> Result<Subjects> {
     let mut subjects = Subjects::default();
     let seqs: BTreeSet<i64> = found.iter().filter_map(|row| row.event_seq).collect();
     let seqs: Vec<_> = seqs.into_iter().collect();
-    let mut payloads: HashMap<i64, String> = super::payloads(connection, &seqs)
-        .await?
-        .into_iter()
-        .collect();
-    for event in super::events(connection, &seqs).await? {
+    let mut payloads: HashMap<i64, String> =
+        super::payloads(session, &seqs).await?.into_iter().collect();
+    for event in super::events(session, &seqs).await? {
         let payload = payloads.remove(&event.seq).unwrap_or_default();
         subjects.events.insert(event.seq, (event, payload.into()));
     }
@@ -121,8 +144,8 @@ async fn subjects(connection: &mut SqliteConnection, found: &[Row]) -> Result<Su
         .chain(of_events)
         .collect();
     let receivers: Vec<_> = receivers.into_iter().collect();
-    for receiver in super::definitions::receivers(connection, &receivers).await? {
-        let text = load::schema(connection, receiver.id)
+    for receiver in super::definitions::receivers(session, &receivers).await? {
+        let text = load::schema(session, receiver.id)
             .await?
             .unwrap_or_else(|| "{}".to_owned());
         let schema = serde_json::value::RawValue::from_string(text)
@@ -137,7 +160,7 @@ async fn subjects(connection: &mut SqliteConnection, found: &[Row]) -> Result<Su
         .collect();
     let groups: Vec<_> = groups.into_iter().collect();
     subjects.groups.extend(
-        super::definitions::groups(connection, &groups)
+        super::definitions::groups(session, &groups)
             .await?
             .into_iter()
             .map(|g| (g.id, g)),
@@ -145,7 +168,7 @@ async fn subjects(connection: &mut SqliteConnection, found: &[Row]) -> Result<Su
     Ok(subjects)
 }
 
-fn record(row: &Row, subjects: &Subjects) -> Result<MessageRecord> {
+fn record<R: Columns>(row: &Row<R>, subjects: &Subjects) -> Result<MessageRecord> {
     let missing = || {
         StoreError::inconsistent(
             "message",
@@ -199,9 +222,9 @@ fn record(row: &Row, subjects: &Subjects) -> Result<MessageRecord> {
     };
     Ok(MessageRecord {
         seq: row.seq,
-        transition: rows::get(&row.raw, 6)?,
-        log_only: rows::get(&row.raw, 7)?,
-        wire_version: rows::get(&row.raw, 8)?,
+        transition: row.raw.bool(6)?,
+        log_only: row.raw.bool(7)?,
+        wire_version: row.raw.int(8)?,
         created_at: rows::time(&row.raw, 9)?,
         subject,
     })

@@ -1,0 +1,71 @@
+//! Looking for damage: what must agree, told from the rows.
+
+use super::options::PostgresOptions;
+use super::session::Line;
+use crate::store::Result;
+use crate::store::sql::{Columns as _, Session as _};
+
+/// Each counts the rows that are not as they must be.
+const FAULTS: [(&str, &str); 8] = [
+    (
+        "positions of events have gaps, or the running number is another",
+        "SELECT count(*) FROM registry WHERE last_event_seq <> (SELECT count(*) FROM event) \
+         OR last_event_seq <> (SELECT coalesce(max(seq), 0) FROM event)",
+    ),
+    (
+        "totals of events",
+        "SELECT count(*) FROM registry WHERE succeeded <> (SELECT count(*) FROM event WHERE success) \
+         OR failed <> (SELECT count(*) FROM event WHERE NOT success)",
+    ),
+    (
+        "totals of receivers, groups, units, names",
+        "SELECT count(*) FROM registry WHERE receivers <> (SELECT count(*) FROM receiver) \
+         OR groups <> (SELECT count(*) FROM receiver_group) OR last_unit_id <> (SELECT count(*) FROM unit) \
+         OR last_name_id <> (SELECT count(*) FROM name)",
+    ),
+    (
+        "counters of receivers",
+        "SELECT count(*) FROM receiver r WHERE succeeded + failed <> \
+         (SELECT count(*) FROM event e WHERE e.receiver_num = r.num)",
+    ),
+    (
+        "counters of units",
+        "SELECT count(*) FROM unit u WHERE events <> (SELECT count(*) FROM event e WHERE e.unit_id = u.id)",
+    ),
+    (
+        "payloads that are missing, or stand twice",
+        "SELECT count(*) FROM event e LEFT JOIN payload p ON p.event_seq = e.seq \
+         WHERE (e.payload IS NULL) <> (p.event_seq IS NOT NULL)",
+    ),
+    (
+        "newest events that are others",
+        "SELECT count(*) FROM latest l JOIN event e ON e.seq = l.seq WHERE e.unit_id <> l.unit_id \
+         OR e.receiver_num <> l.receiver_num OR e.success <> l.success OR EXISTS (SELECT FROM event f \
+         WHERE f.unit_id = l.unit_id AND f.receiver_num = l.receiver_num AND f.seq > l.seq)",
+    ),
+    (
+        "time that goes back",
+        "SELECT count(*) FROM event e JOIN event f ON f.seq = e.seq + 1 WHERE f.created_at < e.created_at",
+    ),
+];
+
+/// Findings, empty when all is well. Reads every row, against one snapshot, and takes its time.
+pub(super) async fn run(options: &PostgresOptions) -> Result<Vec<String>> {
+    let mut line = Line::connect(options).await?;
+    line.be_patient().await?;
+    line.command(
+        "begin a check",
+        "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+    )
+    .await?;
+    let mut findings = Vec::new();
+    for (fault, sql) in FAULTS {
+        let row = line.one("check the rows", sql, Vec::new()).await?;
+        let rows = row.int(0)?;
+        if rows > 0 {
+            findings.push(format!("{fault}: {rows}"));
+        }
+    }
+    line.close().await;
+    Ok(findings)
+}

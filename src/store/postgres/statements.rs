@@ -1,0 +1,159 @@
+//! The statements of this engine, where they are not those of all. Lists come as arrays.
+
+use crate::store::sql::{
+    Statements, counter_columns, event_columns, group_columns, receiver_columns, registry_columns,
+    unit_columns,
+};
+
+macro_rules! members {
+    () => {
+        "(SELECT coalesce(json_agg(r.id ORDER BY m.position), '[]')::text FROM group_member m \
+         JOIN receiver r ON r.num = m.receiver_num WHERE m.group_num = g.num)"
+    };
+}
+
+/// The lock that a writing transaction holds to its end: the letters "epr mcp" as a number.
+macro_rules! lock {
+    () => {
+        "SELECT pg_advisory_xact_lock(28552608120398704)"
+    };
+}
+
+/// What a new connection is told. Every statement is answered by indexes, whatever the statistics of
+/// a table that has just begun to grow say: plans by other means are switched off, and one plan serves
+/// all values. `$1` and so on cannot be used here; the times are set behind it.
+pub(super) const PREPARE_LINE: &str = "SET search_path = epr_mcp; SET jit = off; \
+    SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_bitmapscan = off; \
+    SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_material = off; \
+    SET client_min_messages = warning; \
+    SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
+/// Takes the lock, alone, then reads what each write begins with: in READ COMMITTED each statement
+/// sees all that was committed before it.
+pub(super) const BEGIN: &str = concat!(
+    "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; ",
+    lock!(),
+    "; ",
+    registry_columns!()
+);
+/// Waits until no transaction that writes is left.
+pub(super) const BEGIN_TO_LOOK: &str =
+    concat!("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; ", lock!());
+/// One snapshot for all that is read.
+pub(super) const BEGIN_PREVIEW: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+/// One journey for the rows of all commands. An event or message without its receiver or group fails.
+pub(super) const INSERT_ROWS: &str = "WITH \
+    n AS (INSERT INTO name (id, name) SELECT * FROM unnest($1::bigint[], $2::text[])), \
+    u AS (INSERT INTO unit (id, key, name_id, version, release, platform_id, package) \
+        SELECT * FROM unnest($3::bigint[], $4::bytea[], $5::bigint[], $6::text[], $7::text[], $8::text[], $9::text[])), \
+    e AS (INSERT INTO event (seq, id, unit_id, name_id, receiver_num, success, created_at, recorder_id, \
+        payload_digest, payload_size, description, payload) \
+        SELECT x.seq, x.id, x.unit_id, x.name_id, (SELECT num FROM receiver WHERE id = x.receiver), x.success, \
+        x.created_at, x.recorder_id, x.digest, x.size, x.description, x.payload \
+        FROM unnest($10::bigint[], $11::text[], $12::bigint[], $13::bigint[], $14::text[], $15::boolean[], \
+        $16::bigint[], $17::bigint[], $18::bytea[], $19::bigint[], $20::text[], $21::text[]) \
+        AS x (seq, id, unit_id, name_id, receiver, success, created_at, recorder_id, digest, size, description, payload)), \
+    m AS (INSERT INTO message (seq, kind, event_seq, receiver_num, group_num, group_state, transition, log_only, \
+        wire_version, created_at) \
+        SELECT x.seq, x.kind, x.event_seq, (SELECT num FROM receiver WHERE id = x.receiver), \
+        (SELECT num FROM receiver_group WHERE id = x.group_id), x.state, x.transition, x.log_only, $30, x.created_at \
+        FROM unnest($22::bigint[], $23::smallint[], $24::bigint[], $25::text[], $26::text[], $27::text[], \
+        $28::boolean[], $29::boolean[], $31::bigint[]) \
+        AS x (seq, kind, event_seq, receiver, group_id, state, transition, log_only, created_at)) \
+    UPDATE registry SET last_name_id = last_name_id + $32, last_unit_id = last_unit_id + $33, \
+        last_event_seq = last_event_seq + $34, last_message_seq = last_message_seq + $35, \
+        succeeded = succeeded + $36, failed = failed + $34 - $36, last_created_at = greatest(last_created_at, $37)";
+pub(super) const INSERT_PAYLOADS: &str =
+    "INSERT INTO payload (event_seq, deflated) SELECT * FROM unnest($1::bigint[], $2::bytea[])";
+pub(super) const INSERT_IDEMPOTENCY: &str = "INSERT INTO idempotency (key, digest, result, created_at) \
+    SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::text[], $4::bigint[])";
+pub(super) const INSERT_AUDIT: &str = "INSERT INTO audit (at, recorder_id, action, target, outcome, detail) \
+    SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[])";
+pub(super) const RECEIVER_NUMS: &str = "SELECT id, num FROM receiver WHERE id = ANY($1)";
+pub(super) const GROUP_NUMS: &str = "SELECT id, num FROM receiver_group WHERE id = ANY($1)";
+pub(super) const COPY_EVENTS: &str = "COPY event (seq, id, unit_id, name_id, receiver_num, success, created_at, recorder_id, \
+    payload_digest, payload_size, description, payload) FROM STDIN";
+pub(super) const COPY_MESSAGES: &str = "COPY message (seq, kind, event_seq, receiver_num, group_num, group_state, transition, \
+    log_only, wire_version, created_at) FROM STDIN";
+pub(super) const REGISTRY_ID: &str = "SELECT id FROM registry";
+
+/// Those that only this engine has and that have a plan, with their names.
+#[cfg(test)]
+pub(super) const OWN: &[(&str, &str)] = &[
+    ("INSERT_ROWS", INSERT_ROWS),
+    ("INSERT_PAYLOADS", INSERT_PAYLOADS),
+    ("INSERT_IDEMPOTENCY", INSERT_IDEMPOTENCY),
+    ("INSERT_AUDIT", INSERT_AUDIT),
+    ("RECEIVER_NUMS", RECEIVER_NUMS),
+    ("GROUP_NUMS", GROUP_NUMS),
+    ("REGISTRY_ID", REGISTRY_ID),
+];
+
+/// The statements of PostgreSQL.
+#[derive(Debug)]
+pub(in crate::store) struct PostgresStatements;
+
+impl Statements for PostgresStatements {
+    const UNITS_TO_WRITE: &'static str = "SELECT k.place - 1, u.id, (SELECT id FROM name WHERE name = k.name), \
+        (SELECT coalesce(json_agg(json_build_array(w.place - 1, l.seq, l.success::int)), '[]')::text \
+        FROM unnest($3::text[]) WITH ORDINALITY AS w (id, place) JOIN receiver r ON r.id = w.id \
+        JOIN latest l ON l.unit_id = u.id AND l.receiver_num = r.num) \
+        FROM unnest($1::bytea[], $2::text[]) WITH ORDINALITY AS k (key, name, place) LEFT JOIN unit u ON u.key = k.key";
+    const RECEIVERS: &'static str = receiver_columns!("WHERE id = ANY($1)");
+    const RECEIVER_BY_KEY: &'static str =
+        receiver_columns!("WHERE definition_key = $1 AND canonical");
+    const GROUPS: &'static str = group_columns!(members, "WHERE g.id = ANY($1)");
+    const GROUP_BY_KEY: &'static str =
+        group_columns!(members, "WHERE g.definition_key = $1 AND g.canonical");
+    const GROUPS_OF: &'static str = group_columns!(
+        members,
+        "WHERE g.num IN (SELECT m.group_num FROM unnest($1::text[]) AS w (id) JOIN receiver r ON r.id = w.id \
+        JOIN group_member m ON m.receiver_num = r.num) ORDER BY g.id LIMIT $2"
+    );
+    const LATEST: &'static str = "SELECT coalesce(json_agg(json_build_array(l.unit_id, w.place - 1, l.seq, l.success::int)), '[]')::text \
+        FROM unnest($1::bigint[]) AS k (unit_id) CROSS JOIN unnest($2::text[]) WITH ORDINALITY AS w (id, place) \
+        JOIN receiver r ON r.id = w.id JOIN latest l ON l.unit_id = k.unit_id AND l.receiver_num = r.num";
+    const IDEMPOTENCY: &'static str =
+        "SELECT key, digest, result FROM idempotency WHERE key = ANY($1)";
+
+    const INSERT_GROUP_MEMBERS: &'static str = "INSERT INTO group_member (group_num, position, receiver_num) \
+        SELECT g.num, w.place - 1, r.num FROM unnest($2::text[]) WITH ORDINALITY AS w (id, place) \
+        JOIN receiver r ON r.id = w.id CROSS JOIN receiver_group g WHERE g.id = $1";
+    const UPDATE_REGISTRY: &'static str = "UPDATE registry SET last_created_at = greatest(last_created_at, $1), \
+        receivers = receivers + $2, groups = groups + $3, definitions = definitions + $4";
+    const PRUNE_MESSAGES: &'static str =
+        "DELETE FROM message WHERE seq > $1 AND seq <= $2 AND log_only";
+
+    const FIND_GROUPS: &'static str =
+        group_columns!(members, "WHERE g.num < $1 ORDER BY g.num DESC LIMIT $2");
+    const FIND_GROUPS_BY_NAME: &'static str = group_columns!(
+        members,
+        "WHERE g.name = $3 AND g.num < $1 ORDER BY g.num DESC LIMIT $2"
+    );
+    const FIND_GROUPS_BY_TYPE: &'static str = group_columns!(
+        members,
+        "WHERE g.type = $3 AND g.num < $1 ORDER BY g.num DESC LIMIT $2"
+    );
+    const FIND_GROUPS_BY_MEMBER: &'static str = group_columns!(
+        members,
+        "WHERE g.num IN (SELECT m.group_num FROM group_member m WHERE \
+        m.receiver_num = (SELECT num FROM receiver WHERE id = $3)) AND g.num < $1 ORDER BY g.num DESC LIMIT $2"
+    );
+    const EVENT_SEQS: &'static str = "SELECT seq FROM event WHERE id = ANY($1)";
+    const EVENTS: &'static str = event_columns!("WHERE e.seq = ANY($1)");
+    const PAYLOADS: &'static str = "SELECT e.seq, e.payload, p.deflated FROM event e LEFT JOIN payload p ON p.event_seq = e.seq \
+        WHERE e.seq = ANY($1)";
+    const STREAM_FAILED: &'static str = "SELECT seq FROM event WHERE NOT success AND seq > $1 AND seq < $2 ORDER BY seq DESC LIMIT $3";
+    const STREAM_FAILED_UP: &'static str =
+        "SELECT seq FROM event WHERE NOT success AND seq > $1 AND seq < $2 ORDER BY seq LIMIT $3";
+    const GLANCE: &'static str = counter_columns!(
+        ", (SELECT coalesce(json_agg(json_build_array(type, events)), '[]')::text FROM (SELECT type, \
+        succeeded + failed AS events FROM receiver ORDER BY num DESC LIMIT $1) t), \
+        (SELECT coalesce(json_agg(name), '[]')::text FROM (SELECT name FROM name ORDER BY id DESC LIMIT $2) n) \
+        FROM registry"
+    );
+    const RECENT_UNITS: &'static str = "SELECT coalesce(json_agg(DISTINCT u.unit_id), '[]')::text FROM unnest($1::text[]) AS w (id) \
+        JOIN receiver r ON r.id = w.id CROSS JOIN LATERAL (SELECT l.unit_id FROM latest l \
+        WHERE l.receiver_num = r.num ORDER BY l.seq DESC LIMIT $2) u";
+    const UNIT_IDS: &'static str = "SELECT key, id FROM unit WHERE key = ANY($1)";
+    const UNITS: &'static str = unit_columns!("WHERE u.id = ANY($1)");
+}
