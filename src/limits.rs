@@ -125,6 +125,20 @@ pub const CURSOR_CHARS: usize = 1_024;
 pub const ANSWER_BYTES: usize = 20_000;
 /// Bytes in a tool's answer that was asked for with `detail: full`; about 15,000 tokens.
 pub const FULL_ANSWER_BYTES: usize = 60_000;
+/// Changes that a follower of the log is told of at a time.
+pub const FOLLOW_CHANGES: usize = 200;
+/// Such batches that are kept for a follower that is slow; one that is slower hears that there were more.
+pub const FOLLOW_BATCHES: usize = 64;
+/// Milliseconds of the log that a first follower hears of once more.
+pub const FOLLOW_OVERLAP_MILLIS: i64 = 5_000;
+/// Milliseconds before a log that cannot be read is looked at again.
+pub const FOLLOW_RETRY_MILLIS: u64 = 500;
+/// Addresses that one MCP client may subscribe to in one request, and one of an older revision in all.
+pub const SUBSCRIBED_URIS: usize = 256;
+/// Subscriptions of one MCP connection at the same time.
+pub const SUBSCRIPTIONS: usize = 16;
+/// Milliseconds between two rounds of notices to one subscriber: what happens in between is one notice.
+pub const NOTICE_MILLIS: u64 = 200;
 /// Milliseconds that one SQLite connection waits for another process's lock.
 pub const SQLITE_BUSY_MILLIS: u64 = 5_000;
 /// Milliseconds between two looks at SQLite's write lock. SQLite's own wait grows to 100 ms, in which

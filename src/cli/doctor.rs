@@ -4,15 +4,15 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use super::database::{self, Database};
 use super::{say, setup};
 use crate::config::Options;
 use crate::registry::{Error, Registry};
-use crate::store::sqlite::{built_for, inspect};
 
 /// Flags of `doctor`.
 #[derive(Debug, Args)]
 pub(super) struct DoctorArgs {
-    /// Read the whole file to look for damage
+    /// Read the whole database to look for damage
     #[arg(long)]
     deep: bool,
 }
@@ -69,13 +69,23 @@ pub(super) async fn run(options: &Options, args: &DoctorArgs) -> anyhow::Result<
 
 /// Why the database is not opened here, if opening would change it: that is for a server to do.
 async fn unopened(options: &Options) -> anyhow::Result<Option<String>> {
-    let found = inspect(&setup::sqlite_options(options)?).await?;
-    let own = built_for();
+    let database = database::configured(options)?;
+    let found = database.inspect().await?;
+    let own = database.built_for();
+    let (missing, who) = match &database {
+        Database::Sqlite(_) => (
+            "it is not there yet; a server makes it when it starts",
+            "`epr-mcp migrate`, or a server when it starts, brings it up to date",
+        ),
+        Database::Postgres(_) => (
+            "the server answers; there is no registry in the database yet; a server makes it when it starts",
+            "a server refuses it until `epr-mcp migrate` has brought it up to date",
+        ),
+    };
     Ok(match found {
-        0 => Some("it is not there yet; a server makes it when it starts".to_owned()),
+        0 => Some(missing.to_owned()),
         older if older < own => Some(format!(
-            "it has schema {older} and this version is built for {own}; `epr-mcp migrate`, or a server when it starts, \
-             brings it up to date"
+            "it has schema {older} and this version is built for {own}; {who}"
         )),
         _ => None,
     })
@@ -100,6 +110,13 @@ async fn database(
     }
     for warning in &info.warnings {
         report.warn("storage", warning);
+    }
+    for remark in store.remarks().await? {
+        if remark.bad {
+            report.warn(remark.about, &remark.text);
+        } else {
+            report.tell(remark.about, &remark.text);
+        }
     }
     let counters = store.counters().await?;
     report.tell(

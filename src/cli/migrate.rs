@@ -4,10 +4,8 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::{say, setup};
+use super::{database, say, setup};
 use crate::config::Options;
-use crate::store::Store;
-use crate::store::sqlite::{built_for, inspect, open};
 
 /// Flags of `migrate`.
 #[derive(Debug, Args)]
@@ -18,14 +16,14 @@ pub(super) struct MigrateArgs {
 }
 
 pub(super) async fn run(options: &Options, args: &MigrateArgs) -> anyhow::Result<ExitCode> {
-    let sqlite = setup::sqlite_options(options)?;
-    let path = sqlite.path.display();
-    let before = inspect(&sqlite).await?;
-    let own = built_for();
+    let database = database::configured(options)?.to_migrate();
+    let place = database.location();
+    let before = database.inspect().await?;
+    let own = database.built_for();
     if args.check {
         let up_to_date = before >= own;
         say(format!(
-            "{path}: schema {before}; this version is built for {own}. {}",
+            "{place}: schema {before}; this version is built for {own}. {}",
             if up_to_date {
                 "Nothing to do."
             } else {
@@ -39,13 +37,15 @@ pub(super) async fn run(options: &Options, args: &MigrateArgs) -> anyhow::Result
         });
     }
     let (_, ids) = setup::clock_and_ids();
-    let store = open(&sqlite, ids.as_ref()).await?;
+    let store = database.open(ids.as_ref()).await?;
     let after = store.info().schema_version;
     store.close().await;
     if after == before {
-        say(format!("{path}: already at schema {after}."));
+        say(format!("{place}: already at schema {after}."));
     } else {
-        say(format!("{path}: migrated from schema {before} to {after}."));
+        say(format!(
+            "{place}: migrated from schema {before} to {after}."
+        ));
     }
     Ok(ExitCode::SUCCESS)
 }

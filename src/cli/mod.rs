@@ -2,6 +2,8 @@
 
 #![expect(clippy::print_stderr, reason = "commands talk to people on a terminal")]
 
+mod backup;
+mod database;
 mod demo;
 mod doctor;
 mod generate;
@@ -50,6 +52,8 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Bring the database up to this version
     Migrate(migrate::MigrateArgs),
+    /// Copy the registry to a new file, while it is in use
+    Backup(backup::BackupArgs),
     /// Tell what is configured and whether it works
     Doctor(doctor::DoctorArgs),
     /// Print generated documents
@@ -110,6 +114,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Stdio(args) => stdio::run(options, *args).await,
             Command::Demo(args) => demo::run(options, args).await,
             Command::Migrate(args) => migrate::run(&options, &args).await,
+            Command::Backup(args) => backup::run(&options, &args).await,
             Command::Doctor(args) => doctor::run(&options, &args).await,
             Command::Generate(_) => Ok(ExitCode::SUCCESS),
         }

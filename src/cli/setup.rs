@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use async_trait::async_trait;
 
-use crate::config::{JournalMode, Options, PayloadSecrets, Synchronous};
+use super::database::{self, DatabaseOpener};
+use crate::config::{Options, PayloadSecrets};
 use crate::domain::id::{IdSource, UlidSource};
 use crate::domain::retention::Retention;
 use crate::domain::schema::Documents;
@@ -14,40 +14,6 @@ use crate::domain::text::FieldCheck;
 use crate::domain::time::{Clock, SystemClock};
 use crate::limits;
 use crate::registry::{Opener, Parts, Registry};
-use crate::store::sqlite::{Durability, Journal, SqliteOptions, SqliteStore};
-use crate::store::{Store, StoreError};
-
-/// Opens the configured SQLite file.
-#[derive(Debug)]
-pub(super) struct SqliteOpener {
-    pub(super) options: SqliteOptions,
-    pub(super) ids: Arc<dyn IdSource>,
-}
-
-#[async_trait]
-impl Opener for SqliteOpener {
-    async fn open(&self) -> Result<Arc<dyn Store>, StoreError> {
-        SqliteStore::open_shared(&self.options, self.ids.as_ref()).await
-    }
-
-    fn location(&self) -> String {
-        self.options.path.display().to_string()
-    }
-}
-
-/// How the configured file is to be opened.
-pub(super) fn sqlite_options(options: &Options) -> anyhow::Result<SqliteOptions> {
-    let mut sqlite = SqliteOptions::new(crate::config::absolute(&options.database()?));
-    if options.sqlite_synchronous == Some(Synchronous::Normal) {
-        sqlite.durability = Durability::Normal;
-    }
-    sqlite.journal = match options.sqlite_journal {
-        None | Some(JournalMode::Auto) => Journal::Auto,
-        Some(JournalMode::Wal) => Journal::Wal,
-        Some(JournalMode::Rollback) => Journal::Rollback,
-    };
-    Ok(sqlite)
-}
 
 /// How long things that are not kept for ever are kept.
 pub(super) fn retention(options: &Options) -> Retention {
@@ -90,8 +56,8 @@ pub(super) async fn registry(
 /// The registry of the settings.
 pub(super) async fn configured(options: &Options) -> anyhow::Result<Registry> {
     let (clock, ids) = clock_and_ids();
-    let opener = Arc::new(SqliteOpener {
-        options: sqlite_options(options)?,
+    let opener = Arc::new(DatabaseOpener {
+        database: database::configured(options)?,
         ids: ids.clone(),
     });
     registry(options, opener, clock, ids).await

@@ -14,15 +14,51 @@ use serde::Deserialize;
 #[derive(Debug, Clone, Default, Args, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Options {
-    /// The database: a file path or sqlite://PATH. Default: epr.db in the platform's data folder
+    /// The database: a file path, sqlite://PATH, or postgres://USER@HOST:PORT/DATABASE?sslmode=verify-full.
+    /// Default: epr.db in the platform's data folder
     #[arg(
         long,
         global = true,
         env = "EPR_DB",
-        value_name = "PATH",
+        hide_env_values = true,
+        value_name = "PATH|URL",
         help_heading = "Database"
     )]
     pub db: Option<String>,
+
+    /// PostgreSQL: a file that holds the password; it is read again for each new connection. Otherwise
+    /// the password comes from the URL, PGPASSWORD or ~/.pgpass
+    #[arg(
+        long,
+        global = true,
+        env = "EPR_DB_PASSWORD_FILE",
+        value_name = "FILE",
+        value_parser = OsStringValueParser::new().map(PathBuf::from),
+        help_heading = "Database"
+    )]
+    pub db_password_file: Option<PathBuf>,
+
+    /// PostgreSQL: connections of this process at most, 3 or more. Default: 10
+    #[arg(
+        long,
+        global = true,
+        env = "EPR_DB_CONNECTIONS",
+        value_name = "N",
+        value_parser = clap::value_parser!(u32).range(3..),
+        help_heading = "Database"
+    )]
+    pub db_connections: Option<u32>,
+
+    /// PostgreSQL: seconds that an answer of the server is waited for. Default: 15
+    #[arg(
+        long,
+        global = true,
+        env = "EPR_DB_PATIENCE",
+        value_name = "SECONDS",
+        value_parser = clap::value_parser!(u64).range(1..),
+        help_heading = "Database"
+    )]
+    pub db_patience: Option<u64>,
 
     /// What an acknowledged event survives: a power cut (full), or only the end of the process
     /// (normal, faster). Default: full
@@ -220,6 +256,9 @@ impl Options {
         })?;
         Ok(Self {
             db: self.db.or(file.db),
+            db_password_file: self.db_password_file.or(file.db_password_file),
+            db_connections: self.db_connections.or(file.db_connections),
+            db_patience: self.db_patience.or(file.db_patience),
             sqlite_synchronous: self.sqlite_synchronous.or(file.sqlite_synchronous),
             sqlite_journal: self.sqlite_journal.or(file.sqlite_journal),
             schema_dir: self.schema_dir.or(file.schema_dir),
@@ -235,29 +274,37 @@ impl Options {
         })
     }
 
-    /// The database file.
-    pub fn database(&self) -> Result<PathBuf, ConfigError> {
+    /// Where the database is.
+    pub fn database(&self) -> Result<Database, ConfigError> {
         match self
             .db
             .as_deref()
             .map(str::trim)
             .filter(|db| !db.is_empty())
         {
-            None => default_database().ok_or(ConfigError::NoHome),
+            None => default_database()
+                .map(Database::Sqlite)
+                .ok_or(ConfigError::NoHome),
             Some(db) => parse_database(db),
         }
     }
 }
 
-fn parse_database(db: &str) -> Result<PathBuf, ConfigError> {
-    for scheme in ["postgres://", "postgresql://"] {
-        if db.starts_with(scheme) {
-            return Err(ConfigError::Unsupported(
-                "EPR_DB (--db) names a PostgreSQL server; this version keeps its registry in a SQLite file only. Name \
-                 a file, or unset it for the default one."
-                    .to_owned(),
-            ));
-        }
+/// Where a registry is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Database {
+    /// In a SQLite file.
+    Sqlite(PathBuf),
+    /// In the PostgreSQL database of this URL.
+    Postgres(String),
+}
+
+fn parse_database(db: &str) -> Result<Database, ConfigError> {
+    if ["postgres://", "postgresql://"]
+        .iter()
+        .any(|scheme| db.starts_with(scheme))
+    {
+        return Ok(Database::Postgres(db.to_owned()));
     }
     let path = db
         .strip_prefix("sqlite://")
@@ -265,7 +312,8 @@ fn parse_database(db: &str) -> Result<PathBuf, ConfigError> {
         .unwrap_or(db);
     if path.contains("://") {
         return Err(ConfigError::Unsupported(format!(
-            "the database {db} is neither a path nor sqlite://PATH"
+            "the database {} is neither a path nor sqlite://PATH nor postgres://…",
+            path.split_once("://").map_or(path, |(scheme, _)| scheme)
         )));
     }
     if path.is_empty() || path == ":memory:" {
@@ -273,7 +321,7 @@ fn parse_database(db: &str) -> Result<PathBuf, ConfigError> {
             "an in-memory database would lose every event; name a file (for a try, `epr-mcp stdio --demo`)".to_owned(),
         ));
     }
-    Ok(PathBuf::from(path))
+    Ok(Database::Sqlite(PathBuf::from(path)))
 }
 
 /// `epr.db` in the platform's data folder.
@@ -292,18 +340,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_database_is_a_path_or_a_sqlite_url() {
-        assert_eq!(parse_database("/a/b.db").unwrap(), PathBuf::from("/a/b.db"));
+    fn a_database_is_a_path_or_a_url() {
+        let file = Database::Sqlite(PathBuf::from("/a/b.db"));
+        assert_eq!(parse_database("/a/b.db").unwrap(), file);
+        assert_eq!(parse_database("sqlite:///a/b.db").unwrap(), file);
         assert_eq!(
-            parse_database("sqlite:///a/b.db").unwrap(),
-            PathBuf::from("/a/b.db")
+            parse_database("postgres://localhost:5432").unwrap(),
+            Database::Postgres("postgres://localhost:5432".to_owned())
         );
-        for bad in [
-            "postgres://localhost:5432",
-            "mysql://x",
-            ":memory:",
-            "sqlite://",
-        ] {
+        for bad in ["mysql://x", ":memory:", "sqlite://"] {
             assert!(parse_database(bad).is_err(), "{bad}");
         }
     }

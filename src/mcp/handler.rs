@@ -6,15 +6,17 @@ use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CustomRequest, CustomResult,
     DiscoverResult, GetPromptRequestParams, GetPromptResponse, ListPromptsResult,
     ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
-    ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse, ServerConfig, Tool,
+    ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse, ServerConfig,
+    SubscribeRequestParams, SubscriptionFilter, Tool, UnsubscribeRequestParams,
 };
-use rmcp::service::{RequestContext, RoleServer};
+use rmcp::service::{RequestContext, RoleServer, SubscriptionContext};
 use tokio::task::JoinSet;
 
 use super::args::nearest;
 use super::confirm::{self, Answered};
 use super::error::ToolError;
 use super::protocol::unmatched_request;
+use super::subscriptions::Subscriptions;
 use super::tool::{ToolCx, ToolSpec};
 use super::{McpServer, catalogue, prompts, resources};
 use crate::domain::principal::Principal;
@@ -201,6 +203,37 @@ impl ServerHandler for McpServer {
             read = resources::read(&cx, &request.uri) => Ok(read?.into()),
             () = context.ct.cancelled() => Err(ErrorData::internal_error("The call was cancelled.", None)),
         }
+    }
+
+    fn accepted_subscription_filter(
+        &self,
+        requested: &SubscriptionFilter,
+    ) -> Option<SubscriptionFilter> {
+        Some(Subscriptions::accepted(requested))
+    }
+
+    async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
+        let cx = self.cx(context.request_context());
+        self.subscriptions().listen(&cx, &context).await
+    }
+
+    async fn subscribe(
+        &self,
+        request: SubscribeRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        let cx = self.cx(&context);
+        let peer = context.peer.clone();
+        self.subscriptions().subscribe(cx, request.uri, peer).await
+    }
+
+    async fn unsubscribe(
+        &self,
+        request: UnsubscribeRequestParams,
+        _: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        self.subscriptions().unsubscribe(&request.uri);
+        Ok(())
     }
 
     async fn list_prompts(

@@ -8,6 +8,7 @@
 //! | `resources`, `prompts`, `instructions` | everything else that a client is offered |
 //! | `handler`, `protocol`, `stdio` | the protocol, its faults, the transport |
 //! | `confirm` | asking a person before a gate turns |
+//! | `subscriptions` | telling clients that what they watch has changed |
 //! | `selection`, `client_config` | which tools are offered; how clients are told of the server |
 //!
 //! To add a tool: a file under `tools/` and a line in `catalogue`.
@@ -30,6 +31,7 @@ mod scan;
 mod schema;
 mod selection;
 pub mod stdio;
+mod subscriptions;
 mod tool;
 mod tools;
 
@@ -43,6 +45,7 @@ pub use selection::{ToolChoice, ToolSelection};
 
 use crate::registry::Registry;
 use schema::Extras;
+use subscriptions::Subscriptions;
 use tool::ToolSpec;
 
 /// How a server is to behave.
@@ -102,6 +105,7 @@ struct Inner {
     options: McpOptions,
     definitions: Vec<Tool>,
     info: ServerConfig,
+    subscriptions: Subscriptions,
 }
 
 impl McpServer {
@@ -119,6 +123,7 @@ impl McpServer {
         let capabilities = ServerCapabilities::builder()
             .enable_tools()
             .enable_resources()
+            .enable_resources_subscribe()
             .enable_prompts()
             .build();
         let info = ServerConfig::new(capabilities)
@@ -138,6 +143,7 @@ impl McpServer {
                 options,
                 definitions,
                 info,
+                subscriptions: Subscriptions::default(),
             }),
         }
     }
@@ -175,6 +181,11 @@ impl McpServer {
     /// Whether payloads may come from files.
     pub(crate) fn reads_files(&self) -> bool {
         self.inner.options.allow_files.is_some()
+    }
+
+    /// The subscriptions of its connection.
+    pub(crate) fn subscriptions(&self) -> &Subscriptions {
+        &self.inner.subscriptions
     }
 
     /// What this server tells of itself.

@@ -3,7 +3,8 @@
 use rmcp::ErrorData;
 use rmcp::model::{
     CallToolRequestParams, ErrorCode, GetPromptRequestParams, InitializeRequestParams,
-    PaginatedRequestParams, ReadResourceRequestParams,
+    PaginatedRequestParams, ReadResourceRequestParams, SubscribeRequestParams,
+    SubscriptionsListenRequestParams, UnsubscribeRequestParams,
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -17,6 +18,9 @@ pub(crate) fn unmatched_request(method: &str, params: Option<&Value>) -> ErrorDa
         "initialize" => fault::<InitializeRequestParams>(params),
         "tools/call" => fault::<CallToolRequestParams>(params),
         "resources/read" => fault::<ReadResourceRequestParams>(params),
+        "resources/subscribe" => fault::<SubscribeRequestParams>(params),
+        "resources/unsubscribe" => fault::<UnsubscribeRequestParams>(params),
+        "subscriptions/listen" => fault::<SubscriptionsListenRequestParams>(params),
         "prompts/get" => fault::<GetPromptRequestParams>(params),
         "tools/list" | "resources/list" | "resources/templates/list" | "prompts/list" => {
             fault::<PaginatedRequestParams>(params)

@@ -10,7 +10,7 @@ use rmcp::model::{
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use self::uri::Address;
+pub(crate) use self::uri::Address;
 use super::error::protocol_error;
 use super::render::gate::unit_text;
 use super::render::{Obj, call, json_text, record};

@@ -76,7 +76,9 @@ where
     R: AsyncRead + Send + Unpin + 'static,
     W: AsyncWrite + Send + Unpin + 'static,
 {
-    let transport = Stdio::new(stdin, stdout, limits::MCP_MESSAGE_BYTES);
+    let mut transport = Stdio::new(stdin, stdout, limits::MCP_MESSAGE_BYTES);
+    let ending = server.clone();
+    transport.at_end = Some(Box::new(move || ending.subscriptions().close()));
     // A child: the SDK cancels its token when it ends, and the caller's is the caller's.
     let running = match server
         .serve_with_ct(transport, shutdown.child_token())
@@ -104,6 +106,8 @@ struct Stdio<R> {
     faults: VecDeque<Vec<u8>>,
     /// Whether a request has begun the session.
     begun: bool,
+    /// Called when no more will come: what would go on until it is told to end has to be told.
+    at_end: Option<Box<dyn FnOnce() + Send>>,
 }
 
 impl<R: AsyncRead + Unpin> Stdio<R> {
@@ -114,6 +118,7 @@ impl<R: AsyncRead + Unpin> Stdio<R> {
             flights: Flights::default(),
             faults: VecDeque::new(),
             begun: false,
+            at_end: None,
         }
     }
 
@@ -125,7 +130,13 @@ impl<R: AsyncRead + Unpin> Stdio<R> {
     ) -> Option<ClientJsonRpcMessage> {
         match &message {
             ClientJsonRpcMessage::Request(request) => {
-                self.flights.took_off(request.id.clone(), bytes);
+                // A subscription is open for as long as the client likes, and keeps nobody else out.
+                if !matches!(
+                    request.request,
+                    ClientRequest::SubscriptionsListenRequest(_)
+                ) {
+                    self.flights.took_off(request.id.clone(), bytes);
+                }
                 self.begun |= begins(&request.request);
             }
             ClientJsonRpcMessage::Notification(notification) => {
@@ -214,6 +225,9 @@ impl<R: AsyncRead + Send + Unpin> Transport<RoleServer> for Stdio<R> {
                 Read::Rest(line) => (understand(&line, true), line.len()),
                 Read::TooLong { scan, size } => (too_long(&scan, size), 0),
                 Read::End => {
+                    if let Some(end) = self.at_end.take() {
+                        end();
+                    }
                     // The SDK gives calls in progress few seconds once it hears of the end.
                     let _ = timeout(
                         Duration::from_secs(LAST_CALLS_SECONDS),

@@ -4,6 +4,7 @@
 mod definitions;
 mod error;
 mod events;
+mod follow;
 mod gates;
 mod known;
 mod looking;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use error::{Error, Result};
+pub use follow::{Following, Heard};
 pub use looking::Selected;
 pub use opening::{Opener, OpeningState};
 pub use overview::{GroupSummary, Overview, TypeSummary};
@@ -36,6 +38,7 @@ use crate::domain::principal::{Principal, Scope};
 use crate::domain::refusal::Refusal;
 use crate::domain::schema::Documents;
 use crate::domain::time::{Clock, Timestamp};
+pub use crate::store::Change;
 use crate::store::Store;
 
 /// What a registry is built from.
@@ -68,6 +71,7 @@ struct Inner {
     ids: Arc<dyn IdSource>,
     schemas: schemas::Schemas,
     known: known::KnownReceivers,
+    feed: follow::Feed,
     announce: bool,
     refuse_secrets: bool,
     /// Whether a caller was told that what it writes will not last.
@@ -84,6 +88,7 @@ impl Registry {
                 ids: parts.ids,
                 schemas: schemas::Schemas::new(parts.documents),
                 known: known::KnownReceivers::default(),
+                feed: follow::Feed::default(),
                 announce: parts.announce,
                 refuse_secrets: parts.refuse_secrets,
                 warned_of_storage: AtomicBool::new(false),
@@ -108,6 +113,7 @@ impl Registry {
 
     /// Lets writes in progress end and closes the database.
     pub async fn close(&self) {
+        self.inner.feed.close();
         self.inner.opening.close().await;
     }
 

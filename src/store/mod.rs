@@ -14,7 +14,6 @@ mod wake;
 pub mod writer;
 
 use std::fmt;
-use std::path::Path;
 
 use async_trait::async_trait;
 use tokio::sync::watch;
@@ -188,9 +187,8 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// Looks for damage, for `doctor`: a list of findings, empty when all is well.
     async fn check(&self) -> Result<Vec<String>>;
 
-    /// Copies the registry as it is at one moment, while it is in use, to a new file; says what was
-    /// made.
-    async fn backup(&self, to: &Path) -> Result<String>;
+    /// What an operator should know of the server, now, for `doctor`.
+    async fn remarks(&self) -> Result<Vec<Remark>>;
 
     /// Closes all connections; work in progress ends first.
     async fn close(&self);
@@ -218,6 +216,8 @@ pub struct Change {
     pub receiver: Option<ReceiverId>,
     /// Its group.
     pub group: Option<GroupId>,
+    /// When it was written.
+    pub created_at: Timestamp,
 }
 
 /// What one step of retention did.
@@ -262,6 +262,17 @@ impl Default for Bounds {
     }
 }
 
+/// Something that an operator should know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remark {
+    /// What it is about, in a word or two.
+    pub about: &'static str,
+    /// What was found, and what to do if it is not as it should be.
+    pub text: String,
+    /// Whether it is not as it should be.
+    pub bad: bool,
+}
+
 /// Where the rows are and how they are kept.
 #[derive(Debug, Clone, Default)]
 pub struct StoreInfo {
@@ -300,6 +311,8 @@ pub struct Counters {
     pub messages_pruned_to: i64,
     /// The newest event's position.
     pub last_event_seq: i64,
+    /// The newest message's position.
+    pub last_message_seq: i64,
     /// When the oldest event was recorded.
     pub first_event_at: Option<Timestamp>,
     /// When the newest event was recorded.

@@ -7,8 +7,8 @@ use epr_mcp::domain::gate::Turn;
 use epr_mcp::domain::message::{DEFAULT_LIMIT, MessageKind, MessageSubject, render};
 use epr_mcp::domain::unit::UnitQuery;
 use epr_mcp::registry::{EventWritten, GateView, WriteOptions};
-use sqlx::{Connection, SqliteConnection};
 
+use crate::harness::engine::meddle;
 use crate::harness::{
     Bench, START, ada, all_messages, completions, event_input, kinds, record_event, unit,
 };
@@ -321,12 +321,16 @@ async fn a_failure_while_the_gate_is_judged_leaves_nothing_and_the_retry_records
         all_messages(store.as_ref()).await.len(),
     );
 
-    let mut raw = SqliteConnection::connect(bench.path.to_str().unwrap())
-        .await
-        .unwrap();
-    let refuse = "CREATE TRIGGER refuse BEFORE INSERT ON message WHEN new.group_num IS NOT NULL \
-                  BEGIN SELECT raise(ABORT, 'no completion today'); END";
-    sqlx::raw_sql(refuse).execute(&mut raw).await.unwrap();
+    meddle(
+        &bench.path,
+        "CREATE TRIGGER refuse BEFORE INSERT ON message WHEN new.group_num IS NOT NULL \
+         BEGIN SELECT raise(ABORT, 'no completion today'); END",
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS \
+         $$ BEGIN RAISE 'no completion today' USING ERRCODE = 'check_violation'; END $$; \
+         CREATE TRIGGER refuse BEFORE INSERT ON message FOR EACH ROW WHEN (new.group_num IS NOT NULL) \
+         EXECUTE FUNCTION refuse()",
+    )
+    .await;
     let options = WriteOptions {
         idempotency_key: Some("build-1".to_owned()),
         ..WriteOptions::default()
@@ -345,10 +349,12 @@ async fn a_failure_while_the_gate_is_judged_leaves_nothing_and_the_retry_records
     );
     assert_eq!(after, before, "no event, no message, no unit");
 
-    sqlx::raw_sql("DROP TRIGGER refuse")
-        .execute(&mut raw)
-        .await
-        .unwrap();
+    meddle(
+        &bench.path,
+        "DROP TRIGGER refuse",
+        "DROP TRIGGER refuse ON message",
+    )
+    .await;
     let first = attempt().await.unwrap();
     let again = attempt().await.unwrap();
     assert!(first.created && !again.created);

@@ -1,5 +1,6 @@
 //! What the tests are built from: a time and ids of their own, databases in folders of their own.
 
+pub(crate) mod engine;
 pub(crate) mod invariants;
 pub(crate) mod postgres;
 pub(crate) mod process;
@@ -7,7 +8,6 @@ pub(crate) mod process;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use epr_mcp::domain::command::{Action, Command, TurnPolicy};
 use epr_mcp::domain::event::{EventDraft, Payload};
 use epr_mcp::domain::group::GroupDraft;
@@ -19,11 +19,10 @@ use epr_mcp::domain::schema::Documents;
 use epr_mcp::domain::time::{SteppingClock, Timestamp};
 use epr_mcp::domain::unit::Unit;
 use epr_mcp::registry::{
-    Error, EventInput, EventWritten, GroupInput, GroupWritten, Opener, Parts, PayloadInput,
-    ReceiverInput, ReceiverWritten, Registry, UnitInput, WriteOptions,
+    Error, EventInput, EventWritten, GroupInput, GroupWritten, Parts, PayloadInput, ReceiverInput,
+    ReceiverWritten, Registry, UnitInput, WriteOptions,
 };
-use epr_mcp::store::sqlite::{SqliteOptions, SqliteStore};
-use epr_mcp::store::{Store, StoreError};
+use epr_mcp::store::Store;
 
 /// When the tests begin: 2026-11-18T11:06:40Z.
 pub(crate) const START: Timestamp = Timestamp::from_micros(1_795_000_000_000_000);
@@ -171,25 +170,7 @@ pub(crate) fn kinds(messages: &[MessageRecord]) -> Vec<MessageKind> {
         .collect()
 }
 
-/// Opens a file as the binary does.
-#[derive(Debug)]
-pub(crate) struct FileOpener {
-    options: SqliteOptions,
-    ids: Arc<dyn IdSource>,
-}
-
-#[async_trait]
-impl Opener for FileOpener {
-    async fn open(&self) -> Result<Arc<dyn Store>, StoreError> {
-        SqliteStore::open_shared(&self.options, self.ids.as_ref()).await
-    }
-
-    fn location(&self) -> String {
-        self.options.path.display().to_string()
-    }
-}
-
-/// A registry over a file, with its clock.
+/// A registry over a database, with its clock.
 pub(crate) struct Bench {
     pub(crate) registry: Registry,
     pub(crate) clock: Arc<SteppingClock>,
@@ -223,10 +204,9 @@ impl Bench {
     fn made(path: &Path, source: i64, announce: bool) -> Self {
         let clock = Arc::new(SteppingClock::new(START, SECOND));
         let ids: Arc<dyn IdSource> = Arc::new(ids(source));
-        let options = SqliteOptions::new(path);
         let registry = Registry::new(Parts {
-            opener: Arc::new(FileOpener {
-                options,
+            opener: Arc::new(engine::DatabaseOpener {
+                database: engine::database(path),
                 ids: ids.clone(),
             }),
             clock: clock.clone(),

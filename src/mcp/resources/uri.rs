@@ -4,7 +4,7 @@ use crate::domain::unit::{HISTORY_PREFIX, Unit, decode};
 
 /// What a URI points to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Address {
+pub(crate) enum Address {
     /// `epr://overview`
     Overview,
     /// `epr://events/latest`
@@ -28,7 +28,7 @@ pub(super) enum Address {
 
 impl Address {
     /// Reads a URI of this registry.
-    pub(super) fn parse(uri: &str) -> Option<Self> {
+    pub(crate) fn parse(uri: &str) -> Option<Self> {
         if uri.starts_with(HISTORY_PREFIX) {
             return Unit::parse(uri).ok().map(Self::History);
         }

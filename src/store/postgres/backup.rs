@@ -5,11 +5,13 @@ use std::process::Stdio;
 
 use tokio::process::Command;
 
+use super::open::inspect;
 use super::options::PostgresOptions;
 use crate::store::{Result, StoreError};
 
-/// Dumps the schema as `pg_restore` reads it. The file appears under its name when it is whole.
-pub(super) async fn dump(options: &PostgresOptions, to: &Path) -> Result<String> {
+/// Copies the registry as it is at one moment, while it is in use, to a new file for `pg_restore`. The
+/// file appears under its name when it is whole. Says what was made.
+pub async fn backup(options: &PostgresOptions, to: &Path) -> Result<String> {
     let failed = |error: std::io::Error| {
         StoreError::unavailable(
             format!("the copy {} cannot be written: {error}", to.display()),
@@ -20,6 +22,12 @@ pub(super) async fn dump(options: &PostgresOptions, to: &Path) -> Result<String>
         return Err(StoreError::unavailable(
             format!("there is a file {} already", to.display()),
             "Name a new file.",
+        ));
+    }
+    if inspect(options).await? == 0 {
+        return Err(StoreError::unavailable(
+            format!("there is no registry in {}", options.location()),
+            "Name its database with EPR_DB (--db).",
         ));
     }
     let folder = match to.parent() {
@@ -61,5 +69,5 @@ pub(super) async fn dump(options: &PostgresOptions, to: &Path) -> Result<String>
     let size = part.as_file().metadata().map_err(failed)?.len();
     part.persist_noclobber(to)
         .map_err(|error| failed(error.error))?;
-    Ok(format!("{} ({size} bytes), for pg_restore", to.display()))
+    Ok(format!("{} ({size} bytes, for pg_restore)", to.display()))
 }

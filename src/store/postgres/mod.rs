@@ -15,11 +15,10 @@ mod lines;
 mod migrate;
 mod open;
 mod options;
+mod remarks;
 mod session;
 mod statements;
 mod writing;
-
-use std::path::Path;
 
 use tokio::sync::{Mutex, watch};
 
@@ -28,10 +27,11 @@ use self::session::Line;
 use self::writing::Writing;
 use super::sql::{self, Engine};
 use super::wake::Wakes;
-use super::{Cutoffs, Decided, Pruned, Result, StoreInfo};
+use super::{Cutoffs, Decided, Pruned, Remark, Result, StoreInfo};
 use crate::domain::command::Command;
 use crate::domain::time::Timestamp;
 
+pub use backup::backup;
 pub use migrate::built_for;
 pub use open::{inspect, open};
 pub use options::{PostgresOptions, PostgresSettings};
@@ -89,8 +89,9 @@ impl Engine for PostgresStore {
         check::run(&self.options).await
     }
 
-    async fn backup(&self, to: &Path) -> Result<String> {
-        backup::dump(&self.options, to).await
+    async fn remarks(&self) -> Result<Vec<Remark>> {
+        let mut reader = Engine::reader(self).await?;
+        remarks::look(&mut reader, &self.options).await
     }
 
     async fn close(&self) {
@@ -109,3 +110,6 @@ async fn preview(line: &mut Line, command: &Command, now: Timestamp) -> Result<D
     line.command("end a preview", "ROLLBACK").await?;
     decided
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,6 +14,9 @@ use crate::store::{Result, StoreError};
 /// Every statement of this engine fits.
 const STATEMENTS_KEPT: usize = 200;
 
+/// One connection writes, one listens.
+const BESIDE_READERS: usize = 2;
+
 /// What an existing EPR uses when its settings do not say: `EPR_DB` has only host and port there.
 const DEFAULT_NAME: &str = "postgres";
 
@@ -132,8 +135,7 @@ impl PostgresOptions {
             connect,
             password_file: settings.password_file.clone(),
             location,
-            // One writes, one listens.
-            readers: connections.saturating_sub(2) as usize,
+            readers: (connections as usize).saturating_sub(BESIDE_READERS),
             patience,
             migrate: false,
         })
@@ -142,6 +144,11 @@ impl PostgresOptions {
     /// The URL without its password.
     pub fn location(&self) -> &str {
         &self.location
+    }
+
+    /// Connections of this process at most.
+    pub(super) fn connections(&self) -> usize {
+        self.readers + BESIDE_READERS
     }
 
     /// Whether the server's certificate is checked, so that nobody between can read or change what

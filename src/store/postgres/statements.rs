@@ -111,7 +111,8 @@ impl Statements for PostgresStatements {
     );
     const LATEST: &'static str = "SELECT coalesce(json_agg(json_build_array(l.unit_id, w.place - 1, l.seq, l.success::int)), '[]')::text \
         FROM unnest($1::bigint[]) AS k (unit_id) CROSS JOIN unnest($2::text[]) WITH ORDINALITY AS w (id, place) \
-        JOIN receiver r ON r.id = w.id JOIN latest l ON l.unit_id = k.unit_id AND l.receiver_num = r.num";
+        JOIN receiver r ON r.id = w.id CROSS JOIN LATERAL (SELECT unit_id, seq, success FROM latest \
+        WHERE unit_id = k.unit_id AND receiver_num = r.num OFFSET 0) l";
     const IDEMPOTENCY: &'static str =
         "SELECT key, digest, result FROM idempotency WHERE key = ANY($1)";
 

@@ -22,7 +22,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::unit::{Unit, UnitKey};
 use crate::store::{
     AuditEntry, Bounds, Change, Counters, Cutoffs, Decided, Glance, GlanceLimits, Pruned,
-    ReceiverText, Result, Store, StoreInfo, Stream,
+    ReceiverText, Remark, Result, Store, StoreInfo, Stream,
 };
 
 /// What an engine has to give to be a [`Store`]; the methods of the same name say what they do.
@@ -53,7 +53,9 @@ pub(in crate::store) trait Engine: fmt::Debug + Send + Sync + 'static {
     -> impl Future<Output = Result<Pruned>> + Send;
     fn wakes(&self) -> watch::Receiver<u64>;
     fn check(&self) -> impl Future<Output = Result<Vec<String>>> + Send;
-    fn backup(&self, to: &std::path::Path) -> impl Future<Output = Result<String>> + Send;
+    fn remarks(&self) -> impl Future<Output = Result<Vec<Remark>>> + Send {
+        async { Ok(Vec::new()) }
+    }
     fn close(&self) -> impl Future<Output = ()> + Send;
 }
 
@@ -244,8 +246,8 @@ impl<E: Engine> Store for E {
         Engine::check(self).await
     }
 
-    async fn backup(&self, to: &std::path::Path) -> Result<String> {
-        Engine::backup(self, to).await
+    async fn remarks(&self) -> Result<Vec<Remark>> {
+        Engine::remarks(self).await
     }
 
     async fn close(&self) {

@@ -336,5 +336,6 @@ fn counters_of(row: &impl Columns) -> Result<Counters> {
         last_event_seq: row.int(7)?,
         first_event_at: time(8)?,
         last_event_at: time(9)?,
+        last_message_seq: row.int(10)?,
     })
 }

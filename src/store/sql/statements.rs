@@ -41,7 +41,7 @@ macro_rules! counter_columns {
         concat!(
             "SELECT succeeded, failed, receivers, groups, last_unit_id, last_message_seq - messages_pruned, \
              messages_pruned_to, last_event_seq, (SELECT created_at FROM event WHERE seq = 1), \
-             (SELECT created_at FROM event WHERE seq = last_event_seq) ",
+             (SELECT created_at FROM event WHERE seq = last_event_seq), last_message_seq ",
             $rest
         )
     };
@@ -181,7 +181,7 @@ statements! {
         LEFT JOIN event e ON e.seq = m.event_seq \
         LEFT JOIN receiver_schema s ON s.receiver_num = coalesce(m.receiver_num, e.receiver_num) WHERE m.seq > $1 ORDER BY m.seq LIMIT $2";
     /// What changed, without what it is about.
-    CHANGES = "SELECT m.seq, m.kind, u.key, r.id, g.id FROM message m LEFT JOIN event e ON e.seq = m.event_seq \
+    CHANGES = "SELECT m.seq, m.kind, u.key, r.id, g.id, m.created_at FROM message m LEFT JOIN event e ON e.seq = m.event_seq \
         LEFT JOIN unit u ON u.id = e.unit_id LEFT JOIN receiver r ON r.num = coalesce(m.receiver_num, e.receiver_num) \
         LEFT JOIN receiver_group g ON g.num = m.group_num WHERE m.seq > $1 ORDER BY m.seq LIMIT $2";
     AUDIT = "SELECT a.seq, a.at, w.principal, w.kind, w.surface, w.client, a.action, a.target, a.outcome, a.detail \

@@ -2,14 +2,15 @@
 
 use std::path::Path;
 
-use sqlx::SqliteConnection;
-
 use super::errors::Doing;
+use super::migrate;
+use super::open::{self, SqliteOptions};
 use crate::store::{Result, StoreError};
 
-/// Copies what a new transaction sees to a new file: `VACUUM INTO` (sqlite.org/lang_vacuum.html). The
-/// file appears under its name when it is whole and on the disk.
-pub(super) async fn copy(connection: &mut SqliteConnection, to: &Path) -> Result<String> {
+/// Copies the registry as it is at one moment, of whatever version it is, to a new file, while it is in
+/// use: `VACUUM INTO` (sqlite.org/lang_vacuum.html). The file appears under its name when it is whole
+/// and on the disk. Says what was made.
+pub async fn backup(options: &SqliteOptions, to: &Path) -> Result<String> {
     let failed = |error: std::io::Error| {
         StoreError::unavailable(
             format!("the copy {} cannot be written: {error}", to.display()),
@@ -20,6 +21,15 @@ pub(super) async fn copy(connection: &mut SqliteConnection, to: &Path) -> Result
         return Err(StoreError::unavailable(
             format!("there is a file {} already", to.display()),
             "Name a new file.",
+        ));
+    }
+    let mut connection = open::connect(options, false).await?;
+    // Refuses the file of another program.
+    let found = migrate::schema(&mut connection).await?;
+    if found.version == 0 {
+        return Err(StoreError::unavailable(
+            format!("there is no registry in {}", options.path.display()),
+            "Name its file with --db.",
         ));
     }
     let folder = match to.parent() {
@@ -34,9 +44,10 @@ pub(super) async fn copy(connection: &mut SqliteConnection, to: &Path) -> Result
     let file = part.path().join("epr.db");
     sqlx::query("VACUUM INTO $1")
         .bind(file.to_string_lossy().into_owned())
-        .execute(connection)
+        .execute(&mut connection)
         .await
         .doing("copy the database")?;
+    drop(connection);
     let copied = tokio::fs::OpenOptions::new()
         .write(true)
         .open(&file)
@@ -44,7 +55,17 @@ pub(super) async fn copy(connection: &mut SqliteConnection, to: &Path) -> Result
         .map_err(failed)?;
     copied.sync_all().await.map_err(failed)?;
     let size = copied.metadata().await.map_err(failed)?.len();
-    // Unlike a renaming this does not replace a file that somebody made meanwhile.
-    tokio::fs::hard_link(&file, to).await.map_err(failed)?;
-    Ok(format!("{} ({size} bytes), a SQLite file", to.display()))
+    // Unlike a renaming this does not replace a file that somebody made meanwhile; some file systems
+    // cannot do it.
+    match tokio::fs::hard_link(&file, to).await {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+            tokio::fs::rename(&file, to).await.map_err(failed)?;
+        }
+        linked => linked.map_err(failed)?,
+    }
+    Ok(format!(
+        "{} ({size} bytes, a SQLite file of schema {})",
+        to.display(),
+        found.version
+    ))
 }

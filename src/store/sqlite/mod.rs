@@ -14,7 +14,7 @@ mod session;
 mod statements;
 mod writing;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use sqlx::pool::PoolConnection;
 use sqlx::{Connection, Sqlite, SqliteConnection, SqlitePool};
@@ -28,6 +28,7 @@ use super::{Cutoffs, Decided, Pruned, Result, StoreError, StoreInfo};
 use crate::domain::command::Command;
 use crate::domain::time::Timestamp;
 
+pub use backup::backup;
 pub use migrate::built_for;
 pub use open::{Durability, Journal, SqliteOptions, inspect, open};
 
@@ -129,10 +130,6 @@ impl Engine for SqliteStore {
 
     async fn check(&self) -> Result<Vec<String>> {
         check(&mut *self.reader().await?).await
-    }
-
-    async fn backup(&self, to: &Path) -> Result<String> {
-        backup::copy(&mut *self.reader().await?, to).await
     }
 
     async fn close(&self) {

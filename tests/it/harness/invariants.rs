@@ -1,10 +1,12 @@
-//! What must hold in a SQLite registry at any time, told from its rows.
+//! What must hold in a registry at any time, told from its rows.
 
 use std::collections::HashMap;
 use std::path::Path;
 
 use epr_mcp::domain::message::{MessageRecord, MessageSubject};
-use sqlx::{Connection, Row, SqliteConnection};
+use sqlx::{Connection, PgConnection, Row, SqliteConnection};
+
+use super::engine::{self, Engine};
 
 /// Each counts the rows that are not as they must be.
 const FAULTS: &[(&str, &str)] = &[
@@ -26,22 +28,22 @@ const FAULTS: &[(&str, &str)] = &[
     (
         "totals",
         "SELECT count(*) FROM registry \
-         WHERE succeeded <> (SELECT count(*) FROM event WHERE success = 1) \
-         OR failed <> (SELECT count(*) FROM event WHERE success = 0) \
+         WHERE succeeded <> (SELECT count(*) FROM event WHERE success) \
+         OR failed <> (SELECT count(*) FROM event WHERE NOT success) \
          OR receivers <> (SELECT count(*) FROM receiver) \
          OR groups <> (SELECT count(*) FROM receiver_group)",
     ),
     (
         "counters of names",
         "SELECT count(*) FROM name n WHERE \
-         succeeded <> (SELECT count(*) FROM event e WHERE e.name_id = n.id AND success = 1) \
-         OR failed <> (SELECT count(*) FROM event e WHERE e.name_id = n.id AND success = 0)",
+         succeeded <> (SELECT count(*) FROM event e WHERE e.name_id = n.id AND success) \
+         OR failed <> (SELECT count(*) FROM event e WHERE e.name_id = n.id AND NOT success)",
     ),
     (
         "counters of receivers",
         "SELECT count(*) FROM receiver r WHERE \
-         succeeded <> (SELECT count(*) FROM event e WHERE e.receiver_num = r.num AND success = 1) \
-         OR failed <> (SELECT count(*) FROM event e WHERE e.receiver_num = r.num AND success = 0)",
+         succeeded <> (SELECT count(*) FROM event e WHERE e.receiver_num = r.num AND success) \
+         OR failed <> (SELECT count(*) FROM event e WHERE e.receiver_num = r.num AND NOT success)",
     ),
     (
         "counters of units",
@@ -52,7 +54,7 @@ const FAULTS: &[(&str, &str)] = &[
         "an event without exactly one message of its own",
         "SELECT (SELECT count(*) FROM event WHERE seq NOT IN \
          (SELECT event_seq FROM message WHERE kind = 1)) + (SELECT count(*) FROM \
-         (SELECT event_seq FROM message WHERE kind = 1 GROUP BY event_seq HAVING count(*) > 1))",
+         (SELECT event_seq FROM message WHERE kind = 1 GROUP BY event_seq HAVING count(*) > 1) t)",
     ),
     (
         "a message without its event",
@@ -74,7 +76,7 @@ const FAULTS: &[(&str, &str)] = &[
     ),
     (
         "a payload that is missing, or stands twice",
-        "SELECT count(*) FROM event e WHERE (e.payload IS NULL) \
+        "SELECT count(*) FROM event e WHERE CASE WHEN e.payload IS NULL THEN 1 ELSE 0 END \
          <> (SELECT count(*) FROM payload p WHERE p.event_seq = e.seq)",
     ),
     (
@@ -89,14 +91,18 @@ const FAULTS: &[(&str, &str)] = &[
     ),
     (
         "a newest event that is not kept",
-        "SELECT (SELECT count(*) FROM (SELECT DISTINCT unit_id, receiver_num FROM event)) \
-         <> (SELECT count(*) FROM latest)",
+        "SELECT count(*) FROM registry WHERE (SELECT count(*) FROM \
+         (SELECT DISTINCT unit_id, receiver_num FROM event) t) <> (SELECT count(*) FROM latest)",
     ),
     (
         "time that goes back",
         "SELECT count(*) FROM event e JOIN event f ON f.seq = e.seq + 1 \
          WHERE f.created_at < e.created_at",
     ),
+];
+
+/// These SQLite tells itself.
+const SQLITE_FAULTS: &[(&str, &str)] = &[
     (
         "a foreign key that leads nowhere",
         "SELECT count(*) FROM pragma_foreign_key_check",
@@ -107,9 +113,30 @@ const FAULTS: &[(&str, &str)] = &[
     ),
 ];
 
-/// Fails unless the file is whole and its rows agree with each other.
+/// Fails unless the database that a test names by this path is whole and its rows agree with each
+/// other.
 pub(crate) async fn assert_whole(path: &Path) {
-    let mut raw = SqliteConnection::connect(path.to_str().unwrap())
+    let database = engine::database(path);
+    match engine::engine() {
+        Engine::Sqlite => assert_file_whole(&database).await,
+        Engine::Postgres => assert_postgres_whole(&database).await,
+    }
+}
+
+async fn assert_file_whole(path: &str) {
+    let mut raw = SqliteConnection::connect(path).await.unwrap();
+    for (fault, count) in FAULTS.iter().chain(SQLITE_FAULTS) {
+        let row = sqlx::query(*count).fetch_one(&mut raw).await.unwrap();
+        assert_eq!(row.get::<i64, _>(0), 0, "{fault}");
+    }
+    raw.close().await.unwrap();
+}
+
+/// The same of a PostgreSQL database.
+pub(crate) async fn assert_postgres_whole(url: &str) {
+    let mut raw = PgConnection::connect(url).await.unwrap();
+    sqlx::raw_sql("SET search_path = epr_mcp")
+        .execute(&mut raw)
         .await
         .unwrap();
     for (fault, count) in FAULTS {

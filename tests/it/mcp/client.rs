@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::harness::engine::database;
+
 /// Longest wait for anything; a healthy server needs a small part of it.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -43,7 +45,7 @@ impl Setup {
         command
             .arg("stdio")
             .args(&self.args)
-            .env("EPR_DB", &self.db)
+            .env("EPR_DB", database(&self.db))
             .env("EPR_PRINCIPAL", "ada");
         for name in ["EPR_URL", "EPR_BROKERS", "EPR_CONFIG", "EPR_LOG"] {
             command.env_remove(name);
@@ -101,6 +103,34 @@ impl Server {
             modern: false,
             early: Vec::new(),
         }
+    }
+
+    /// Starts a server and shakes hands, and reads nothing of what it says from then on.
+    pub(crate) fn deaf(setup: &Setup) -> Self {
+        let mut child = setup
+            .command()
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the binary starts");
+        let stdin = child.stdin.take();
+        let mut server = Self {
+            child,
+            stdin,
+            lines: channel().1,
+            stderr: None,
+            next_id: 0,
+            modern: false,
+            early: Vec::new(),
+        };
+        server.begin(
+            "initialize",
+            json!({"protocolVersion": "2025-11-25", "capabilities": {},
+                "clientInfo": {"name": "deaf", "version": "1"}}),
+        );
+        server.send(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"}));
+        server
     }
 
     /// Starts a server and shakes hands as clients of 2025-11-25 do.
@@ -177,6 +207,26 @@ impl Server {
             }
             self.early.push(message);
         }
+    }
+
+    /// The next message that was not asked for, by its method.
+    pub(crate) fn notification(&mut self, method: &str) -> Value {
+        if let Some(at) = self.early.iter().position(|m| m["method"] == method) {
+            return self.early.remove(at);
+        }
+        loop {
+            let message = self.read();
+            if message["method"] == method {
+                return message;
+            }
+            self.early.push(message);
+        }
+    }
+
+    /// The address of the next resource that has changed.
+    pub(crate) fn updated(&mut self) -> String {
+        let notice = self.notification("notifications/resources/updated");
+        notice["params"]["uri"].as_str().unwrap().to_owned()
     }
 
     /// Whether an answer to a request has been seen among those that came so far.

@@ -5,6 +5,12 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use epr_mcp::domain::search::Order;
+use epr_mcp::store::{Bounds, Stream};
+
+use crate::harness::invariants::assert_whole;
+use crate::harness::{self, engine};
+
 use super::client::{Server, any_receiver, event, fresh};
 
 /// Kills servers at ever other moments of their writing and gives what was acknowledged:
@@ -44,43 +50,26 @@ fn write_and_kill(db: &std::path::Path, rounds: u32, writers: usize) -> BTreeMap
 
 fn everything_acknowledged_is_there(db: &std::path::Path, acknowledged: &BTreeMap<String, String>) {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let (events, messages) = runtime.block_on(async {
-        use sqlx::{Connection, Row};
-        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(db);
-        let mut connection = sqlx::SqliteConnection::connect_with(&options).await.expect("the file opens");
-        let events = sqlx::query("SELECT e.id, n.name, e.seq FROM event e JOIN name n ON n.id = e.name_id ORDER BY e.seq")
-            .fetch_all(&mut connection)
+    let events = runtime.block_on(async {
+        // Without gaps, each with its message, counted.
+        assert_whole(db).await;
+        let store = engine::open(&engine::database(db), &harness::ids(9))
             .await
-            .expect("events");
-        let messages = sqlx::query("SELECT event_seq FROM message WHERE kind = 1 ORDER BY seq")
-            .fetch_all(&mut connection)
+            .unwrap();
+        let (all, up) = (Stream::All, Order::OldestFirst);
+        let seqs = store
+            .stream(all, Bounds::default(), up, 100_000)
             .await
-            .expect("messages");
-        let registry = sqlx::query("SELECT succeeded + failed, last_event_seq FROM registry")
-            .fetch_one(&mut connection)
-            .await
-            .expect("counters");
-        assert_eq!(registry.get::<i64, _>(0), events.len() as i64, "the counters are those of the rows");
-        let events: Vec<(String, String, i64)> = events.iter().map(|r| (r.get(0), r.get(1), r.get(2))).collect();
-        (events, messages.iter().map(|r| r.get::<i64, _>(0)).collect::<Vec<_>>())
+            .unwrap();
+        store.events(&seqs).await.unwrap()
     });
-    let seqs: Vec<i64> = events.iter().map(|(_, _, seq)| *seq).collect();
-    assert_eq!(
-        seqs,
-        (1..=events.len() as i64).collect::<Vec<_>>(),
-        "positions have no gaps"
-    );
-    assert_eq!(
-        messages, seqs,
-        "every event has its message, every message its event, in order"
-    );
-    let names: BTreeMap<&str, &str> = events
+    let names: BTreeMap<String, &str> = events
         .iter()
-        .map(|(id, name, _)| (id.as_str(), name.as_str()))
+        .map(|event| (event.id.to_string(), event.unit.name.as_str()))
         .collect();
     for (id, name) in acknowledged {
         assert_eq!(
-            names.get(id.as_str()),
+            names.get(id),
             Some(&name.as_str()),
             "event {id} was acknowledged"
         );

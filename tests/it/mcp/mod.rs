@@ -11,4 +11,5 @@ mod searching;
 mod secrets;
 mod snapshots;
 mod storage;
+mod subscribing;
 mod workshop;

@@ -17,6 +17,8 @@ use tokio::io::{
 };
 use tokio_util::sync::CancellationToken;
 
+use crate::harness::engine::{self, Engine};
+
 use super::client::text_of;
 
 /// 2026-11-22T10:00:00Z.
@@ -31,6 +33,9 @@ struct Fixed {
 #[async_trait]
 impl Opener for Fixed {
     async fn open(&self) -> Result<Arc<dyn Store>, StoreError> {
+        if engine::engine() == Engine::Postgres {
+            return engine::open(&engine::database(&self.path), self.ids.as_ref()).await;
+        }
         // Whether a folder lasts depends on the machine; of this one it is known.
         let options = SqliteOptions {
             throw_away: true,
@@ -289,9 +294,23 @@ async fn typical_answers() {
             "{name}: {text}"
         );
         assert!(tokens(&text) < 1_500, "{name} has {} tokens", tokens(&text));
-        // The version of SQLite is the library's.
-        insta::with_settings!({filters => vec![(r"sqlite \d+\.\d+\.\d+", "sqlite VERSION"), (r"«/[^»]*epr\.db»", "«FILE»"), (r#""/[^"]*epr\.db""#, "\"FILE\"")]}, {
-            insta::assert_snapshot!(format!("answer_{name}"), text);
+        // How the rows are kept is told in these, and differs.
+        let tells_storage = ["describe_empty", "describe", "create_receiver_build"];
+        let suffix = if engine::engine() == Engine::Postgres && tells_storage.contains(&name) {
+            "_postgres"
+        } else {
+            ""
+        };
+        // The versions of the engines are those of the machine.
+        let filters = vec![
+            (r"sqlite \d+\.\d+\.\d+", "sqlite VERSION"),
+            (r"postgresql \d+\.\d+ ?(\([^)]*\))?", "postgresql VERSION"),
+            (r"«/[^»]*epr\.db»", "«FILE»"),
+            (r#""/[^"]*epr\.db""#, "\"FILE\""),
+            (r"«postgres://[^»]*»", "«URL»"),
+        ];
+        insta::with_settings!({filters => filters}, {
+            insta::assert_snapshot!(format!("answer_{name}{suffix}"), text);
         });
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::client::{Server, Setup, any_receiver, event, fresh};
+use crate::harness::engine::Lock;
 use crate::harness::process;
 
 fn block_on<T>(work: impl Future<Output = T>) -> T {
@@ -19,30 +20,6 @@ async fn connect(db: &std::path::Path) -> sqlx::SqliteConnection {
     sqlx::SqliteConnection::connect_with(&options)
         .await
         .expect("the file opens")
-}
-
-/// The write lock, held by somebody else until this is dropped.
-pub(super) struct Lock {
-    _connection: sqlx::SqliteConnection,
-    _runtime: tokio::runtime::Runtime,
-}
-
-impl Lock {
-    pub(super) fn on(db: &std::path::Path) -> Self {
-        let runtime = tokio::runtime::Runtime::new().unwrap();
-        let connection = runtime.block_on(async {
-            let mut connection = connect(db).await;
-            sqlx::query("BEGIN IMMEDIATE")
-                .execute(&mut connection)
-                .await
-                .unwrap();
-            connection
-        });
-        Self {
-            _connection: connection,
-            _runtime: runtime,
-        }
-    }
 }
 
 #[test]

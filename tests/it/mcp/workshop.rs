@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
+use crate::harness::engine::{database, open};
+
 use super::client::{Server, fresh};
 
 /// The corpus, or `None` with a line that says what was left out.
@@ -30,10 +32,8 @@ fn messages(db: &std::path::Path) -> Vec<(Value, Vec<(&'static str, String)>)> {
         use epr_mcp::domain::id::CountingIds;
         use epr_mcp::domain::message::{DEFAULT_LIMIT, render};
         use epr_mcp::domain::time::Timestamp;
-        use epr_mcp::store::Store;
-        use epr_mcp::store::sqlite::{SqliteOptions, open};
         let ids = CountingIds::new(Timestamp::from_micros(0));
-        let store = open(&SqliteOptions::new(db), &ids).await.unwrap();
+        let store = open(&database(db), &ids).await.unwrap();
         let records = store.messages(0, 1000).await.unwrap();
         records
             .iter()
@@ -155,10 +155,8 @@ fn a8_a_cyclonedx_receiver_takes_real_sboms_and_refuses_a_broken_one() {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let stored = runtime.block_on(async {
             use epr_mcp::domain::id::CountingIds;
-            use epr_mcp::store::Store;
-            use epr_mcp::store::sqlite::{SqliteOptions, open};
             let ids = CountingIds::new(epr_mcp::domain::time::Timestamp::from_micros(0));
-            let store = open(&SqliteOptions::new(&db), &ids).await.unwrap();
+            let store = open(&database(&db), &ids).await.unwrap();
             let seqs = store.event_seqs(&[id.parse().unwrap()]).await.unwrap();
             store.payloads(&seqs).await.unwrap().remove(0).1
         });

@@ -7,6 +7,7 @@ use epr_mcp::domain::unit::UnitQuery;
 use epr_mcp::limits;
 use epr_mcp::registry::{ReceiverInput, UnitGates, WriteOptions};
 
+use crate::harness::engine::{self, Engine};
 use crate::harness::{Bench, SECOND, START, ada, code, unit};
 
 async fn check(bench: &Bench, name: &str, group: Option<&str>) -> UnitGates {
@@ -259,8 +260,12 @@ async fn the_overview_of_an_empty_registry_is_empty() {
     let overview = bench.registry.overview(&ada()).await.unwrap();
     assert!(overview.types.is_empty() && overview.groups.is_empty() && overview.names.is_empty());
     assert_eq!(overview.counters, epr_mcp::store::Counters::default());
-    assert_eq!(overview.store.engine, "sqlite");
-    assert_eq!(overview.store.location, bench.path.display().to_string());
+    let engine = match engine::engine() {
+        Engine::Sqlite => "sqlite",
+        Engine::Postgres => "postgresql",
+    };
+    assert_eq!(overview.store.engine, engine);
+    assert_eq!(overview.store.location, engine::database(&bench.path));
 }
 
 #[tokio::test]

@@ -309,6 +309,7 @@ pub(crate) async fn counters_count_everything(scene: Scene) {
     assert_eq!(
         counters,
         Counters {
+            last_message_seq: 10,
             succeeded: 3,
             failed: 2,
             receivers: 2,

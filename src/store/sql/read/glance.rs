@@ -23,9 +23,9 @@ pub(in crate::store::sql) async fn read<S: Session>(
         .await?;
     let mut glance = Glance {
         counters: counters_of(&row)?,
-        types: rows::list(&row, 10, "receiver")?,
+        types: rows::list(&row, 11, "receiver")?,
         groups: groups.rows,
-        names: rows::list(&row, 11, "name")?,
+        names: rows::list(&row, 12, "name")?,
         ..Glance::default()
     };
     let members: BTreeSet<ReceiverId> = glance

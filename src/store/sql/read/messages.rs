@@ -38,6 +38,7 @@ pub(in crate::store::sql) async fn changes<S: Session>(
                 Some(_) => Some(rows::group_id(row, 4)?),
                 None => None,
             },
+            created_at: rows::time(row, 5)?,
         })
     };
     found.iter().map(change).collect()
