@@ -2,10 +2,12 @@
 //!
 //! | module | what it proves |
 //! |---|---|
+//! | `agreement` | both engines and a naive model give the same answers |
 //! | `store` | what every database engine has to do: one suite that each engine runs |
 //! | `registry` | the use cases: searches, names, gates, rights, faults of the database |
 //! | `gating` | gates without the faults of the existing server |
 //! | `crash` | what was acknowledged survives a killed process, whole |
+//! | `racing` | gates turn once, whoever races |
 //! | `mcp` | the server as a client meets it |
 //! | `cli` | the other commands, settings, logs |
 //! | `architecture` | the order of the modules |
@@ -21,11 +23,13 @@
     reason = "a test fails by panicking, says what it left out, and has no runtime to block"
 )]
 
+mod agreement;
 mod architecture;
 mod cli;
 mod crash;
 mod gating;
 mod harness;
 mod mcp;
+mod racing;
 mod registry;
 mod store;

@@ -1,9 +1,12 @@
 //! What must hold in a registry at any time, told from its rows.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
+use epr_mcp::domain::group::Group;
+use epr_mcp::domain::id::{GroupId, ReceiverId};
 use epr_mcp::domain::message::{MessageRecord, MessageSubject};
+use epr_mcp::domain::unit::Unit;
 use sqlx::{Connection, PgConnection, Row, SqliteConnection};
 
 use super::engine::{self, Engine};
@@ -179,4 +182,73 @@ pub(crate) fn expected_completions(
         }
     }
     expected
+}
+
+/// Fails unless the completions of a whole log are exactly those that its events and its groups lead
+/// to, each behind its event, marked as a transition where it is one. Told by the rule in its plainest
+/// form, from the log alone.
+pub(crate) fn assert_completions_follow(messages: &[MessageRecord]) {
+    let (mut expected, mut found) = (Vec::new(), Vec::new());
+    let mut newest: HashMap<(Unit, ReceiverId), (i64, bool)> = HashMap::new();
+    // With the newest event at the time when it was made or enabled.
+    let mut groups: BTreeMap<GroupId, (Group, i64)> = BTreeMap::new();
+    let mut events = 0;
+    for message in messages {
+        match &message.subject {
+            MessageSubject::ReceiverCreated(_) => {}
+            MessageSubject::GroupCreated(group) | MessageSubject::GroupModified(group) => {
+                groups.insert(group.id, (group.as_ref().clone(), events));
+            }
+            MessageSubject::GroupComplete { event, group, .. } => {
+                found.push((event.seq, group.id, message.transition));
+            }
+            MessageSubject::Event { event, .. } => {
+                events += 1;
+                assert_eq!(event.seq, events, "events are told in order, each once");
+                let before = newest.clone_of(&event.unit, &groups);
+                newest.insert(
+                    (event.unit.clone(), event.receiver_id),
+                    (event.seq, event.success),
+                );
+                let after = newest.clone_of(&event.unit, &groups);
+                for (id, (group, since)) in &groups {
+                    let members = &group.event_receiver_ids;
+                    if !group.enabled
+                        || !members.contains(&event.receiver_id)
+                        || !passes(&after, members)
+                    {
+                        continue;
+                    }
+                    let announced = passes(&before, members)
+                        && members.iter().any(|member| before[member].0 > *since);
+                    expected.push((event.seq, *id, !announced));
+                }
+            }
+        }
+    }
+    assert_eq!(found, expected);
+}
+
+type Newest = HashMap<ReceiverId, (i64, bool)>;
+
+trait OfUnit {
+    /// The newest events of one unit, of the members of any group.
+    fn clone_of(&self, unit: &Unit, groups: &BTreeMap<GroupId, (Group, i64)>) -> Newest;
+}
+
+impl OfUnit for HashMap<(Unit, ReceiverId), (i64, bool)> {
+    fn clone_of(&self, unit: &Unit, groups: &BTreeMap<GroupId, (Group, i64)>) -> Newest {
+        let members = groups
+            .values()
+            .flat_map(|(group, _)| &group.event_receiver_ids);
+        members
+            .filter_map(|id| Some((*id, *self.get(&(unit.clone(), *id))?)))
+            .collect()
+    }
+}
+
+fn passes(newest: &Newest, members: &[ReceiverId]) -> bool {
+    members
+        .iter()
+        .all(|member| newest.get(member).is_some_and(|(_, success)| *success))
 }

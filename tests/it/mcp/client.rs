@@ -223,6 +223,17 @@ impl Server {
         }
     }
 
+    /// The next answer that is an error, to whichever request.
+    pub(crate) fn refused(&mut self) -> Value {
+        loop {
+            let message = self.read();
+            if message.get("error").is_some() {
+                return message;
+            }
+            self.early.push(message);
+        }
+    }
+
     /// The address of the next resource that has changed.
     pub(crate) fn updated(&mut self) -> String {
         let notice = self.notification("notifications/resources/updated");
