@@ -7,6 +7,7 @@
 //! | `registry` | the use cases: searches, names, gates, rights, faults of the database |
 //! | `gating` | gates without the faults of the existing server |
 //! | `crash` | what was acknowledged survives a killed process, whole |
+//! | `postgres` | a server that goes and comes, and what else is PostgreSQL's own |
 //! | `racing` | gates turn once, whoever races |
 //! | `mcp` | the server as a client meets it |
 //! | `cli` | the other commands, settings, logs |
@@ -30,6 +31,7 @@ mod crash;
 mod gating;
 mod harness;
 mod mcp;
+mod postgres;
 mod racing;
 mod registry;
 mod store;

@@ -55,14 +55,13 @@ const FAULTS: &[(&str, &str)] = &[
     ),
     (
         "an event without exactly one message of its own",
-        "SELECT (SELECT count(*) FROM event WHERE seq NOT IN \
-         (SELECT event_seq FROM message WHERE kind = 1)) + (SELECT count(*) FROM \
-         (SELECT event_seq FROM message WHERE kind = 1 GROUP BY event_seq HAVING count(*) > 1) t)",
+        "SELECT count(*) FROM event e LEFT JOIN (SELECT event_seq, count(*) AS times FROM message \
+         WHERE kind = 1 GROUP BY event_seq) m ON m.event_seq = e.seq WHERE coalesce(m.times, 0) <> 1",
     ),
     (
         "a message without its event",
-        "SELECT count(*) FROM message WHERE kind IN (1, 5) AND (event_seq IS NULL \
-         OR event_seq NOT IN (SELECT seq FROM event))",
+        "SELECT count(*) FROM message m LEFT JOIN event e ON e.seq = m.event_seq \
+         WHERE m.kind IN (1, 5) AND e.seq IS NULL",
     ),
     (
         "a definition without exactly one message of its own",
