@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::{database, say};
+use super::database::{configured, told};
+use super::say;
 use crate::config::Options;
 
 /// Flags of `backup`.
@@ -17,8 +18,8 @@ pub(super) struct BackupArgs {
 }
 
 pub(super) async fn run(options: &Options, args: &BackupArgs) -> anyhow::Result<ExitCode> {
-    let database = database::configured(options)?;
-    let made = database.backup(&args.to).await?;
+    let database = configured(options)?;
+    let made = database.backup(&args.to).await.map_err(told)?;
     say(format!("{}: copied to {made}.", database.location()));
     Ok(ExitCode::SUCCESS)
 }

@@ -100,6 +100,16 @@ impl Database {
     }
 }
 
+/// What went wrong, with what to do about it.
+pub(super) fn told(error: StoreError) -> anyhow::Error {
+    match error {
+        StoreError::Unavailable { why, hint } => {
+            anyhow::anyhow!("the database cannot be used: {why}. {hint}")
+        }
+        error => error.into(),
+    }
+}
+
 /// Opens a database when it is first needed.
 #[derive(Debug)]
 pub(super) struct DatabaseOpener {

@@ -70,7 +70,7 @@ pub(super) async fn run(options: &Options, args: &DoctorArgs) -> anyhow::Result<
 /// Why the database is not opened here, if opening would change it: that is for a server to do.
 async fn unopened(options: &Options) -> anyhow::Result<Option<String>> {
     let database = database::configured(options)?;
-    let found = database.inspect().await?;
+    let found = database.inspect().await.map_err(database::told)?;
     let own = database.built_for();
     let (missing, who) = match &database {
         Database::Sqlite(_) => (

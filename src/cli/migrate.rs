@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::{database, say, setup};
+use super::database::{configured, told};
+use super::{say, setup};
 use crate::config::Options;
 
 /// Flags of `migrate`.
@@ -16,9 +17,9 @@ pub(super) struct MigrateArgs {
 }
 
 pub(super) async fn run(options: &Options, args: &MigrateArgs) -> anyhow::Result<ExitCode> {
-    let database = database::configured(options)?.to_migrate();
+    let database = configured(options)?.to_migrate();
     let place = database.location();
-    let before = database.inspect().await?;
+    let before = database.inspect().await.map_err(told)?;
     let own = database.built_for();
     if args.check {
         let up_to_date = before >= own;
@@ -37,7 +38,7 @@ pub(super) async fn run(options: &Options, args: &MigrateArgs) -> anyhow::Result
         });
     }
     let (_, ids) = setup::clock_and_ids();
-    let store = database.open(ids.as_ref()).await?;
+    let store = database.open(ids.as_ref()).await.map_err(told)?;
     let after = store.info().schema_version;
     store.close().await;
     if after == before {

@@ -34,16 +34,14 @@ pub(super) fn is_answer(error: &sqlx::Error) -> bool {
 pub(super) fn classify(doing: &'static str, error: sqlx::Error) -> StoreError {
     let sqlx::Error::Database(database) = &error else {
         return match error {
+            sqlx::Error::Io(io) if io.kind() == std::io::ErrorKind::InvalidData => encryption(&io),
             sqlx::Error::Io(io) => StoreError::unavailable(
                 format!("the PostgreSQL server cannot be reached: {io}"),
                 format!(
                     "{RETRY} If that does not help, check that it runs and that EPR_DB (--db) names it."
                 ),
             ),
-            sqlx::Error::Tls(tls) => StoreError::unavailable(
-                format!("the encryption to the PostgreSQL server failed: {tls}"),
-                "Check sslmode and sslrootcert in EPR_DB (--db), and the server's certificate.",
-            ),
+            sqlx::Error::Tls(tls) => encryption(&tls),
             sqlx::Error::Protocol(text) => StoreError::unavailable(
                 format!("the PostgreSQL server cannot be understood: {text}"),
                 format!(
@@ -121,6 +119,13 @@ pub(super) fn classify(doing: &'static str, error: sqlx::Error) -> StoreError {
         _ => return statement(doing, error),
     };
     StoreError::unavailable(why, hint)
+}
+
+fn encryption(why: &dyn std::fmt::Display) -> StoreError {
+    StoreError::unavailable(
+        format!("the encryption to the PostgreSQL server failed: {why}"),
+        "Check sslmode and sslrootcert in EPR_DB (--db), and the server's certificate.",
+    )
 }
 
 fn statement(doing: &'static str, error: sqlx::Error) -> StoreError {

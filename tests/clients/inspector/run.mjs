@@ -1,11 +1,12 @@
 // The MCP Inspector's command line against the built binary over stdio, in both protocol eras.
 //
-//   EPR_BINARY   the binary under test
+//   EPR_BINARY         the binary under test
+//   EPR_TEST_POSTGRES  a PostgreSQL server to run on; otherwise files
 //
 // Every call of the Inspector starts a server of its own, so everything that one call sees of
 // another has been through the database file.
 
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
@@ -77,6 +78,17 @@ function run(command, args, { env, input = "" }) {
   });
 }
 
+// A PostgreSQL server to run on instead of files: the URL of one of its databases.
+const POSTGRES = process.env.EPR_TEST_POSTGRES ?? "";
+
+/** What EPR_DB says: a file in the folder, or a PostgreSQL database. */
+function database(era, folder) {
+  if (POSTGRES === "") return join(folder, "epr.db");
+  const name = `inspector_${era}`;
+  execFileSync("psql", ["-qXAt", "-d", POSTGRES, "-c", `CREATE DATABASE ${name}`]);
+  return `${POSTGRES.slice(0, POSTGRES.lastIndexOf("/"))}/${name}`;
+}
+
 /** One registry, seen through the Inspector in one protocol era. */
 class Inspector {
   constructor(era, folder) {
@@ -84,7 +96,7 @@ class Inspector {
     // Away from the Inspector's own settings of whoever runs this.
     this.env = { ...process.env, HOME: folder, NO_COLOR: "1" };
     this.server = {
-      EPR_DB: join(folder, "epr.db"),
+      EPR_DB: database(era, folder),
       EPR_PRINCIPAL: "ada",
       EPR_TEST_RUN: process.env.EPR_TEST_RUN || "none",
     };

@@ -1,6 +1,7 @@
 """The official Python MCP client against the built binary over stdio, in both protocol eras.
 
-EPR_BINARY   the binary under test
+EPR_BINARY         the binary under test
+EPR_TEST_POSTGRES  a PostgreSQL server to run on; otherwise files
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import time
 import traceback
 from collections.abc import Awaitable, Callable
 from contextlib import closing, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -93,8 +95,22 @@ def has(text: str, *parts: str) -> None:
         assert part in text, f"there is no {part!r} in:\n{text}"
 
 
+# A PostgreSQL server to run on instead of files: the URL of one of its databases.
+POSTGRES = os.environ.get("EPR_TEST_POSTGRES", "")
+
+
+@cache
+def database(db: Path) -> str:
+    """What EPR_DB says for the file of this name: the file, or a PostgreSQL database in its place."""
+    if not POSTGRES:
+        return str(db)
+    name = f"python_{db.stem}".replace("-", "_")
+    subprocess.run(["psql", "-qXAt", "-d", POSTGRES, "-c", f"CREATE DATABASE {name}"], check=True)
+    return f"{POSTGRES.rpartition('/')[0]}/{name}"
+
+
 def environment(db: Path) -> dict[str, str]:
-    return {"EPR_DB": str(db), "EPR_PRINCIPAL": "ada", "EPR_TEST_RUN": os.environ.get("EPR_TEST_RUN", "none")}
+    return {"EPR_DB": database(db), "EPR_PRINCIPAL": "ada", "EPR_TEST_RUN": os.environ.get("EPR_TEST_RUN", "none")}
 
 
 def connect(db: Path, mode: str, *flags: str) -> Client:
@@ -139,6 +155,17 @@ class Registry:
 @contextmanager
 def locked(db: Path):
     """Nobody can write while this holds."""
+    if POSTGRES:
+        command = ["psql", "-qXAt", "-d", database(db)]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+            holder.stdin.write("BEGIN; SELECT 'held' FROM pg_advisory_xact_lock(28552608120398704);\n")
+            holder.stdin.flush()
+            same(holder.stdout.readline().strip(), "held")
+            try:
+                yield
+            finally:
+                holder.stdin.close()
+        return
     with closing(sqlite3.connect(db, isolation_level=None)) as connection:
         connection.execute("BEGIN IMMEDIATE")
         try:

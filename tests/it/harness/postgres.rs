@@ -85,16 +85,6 @@ impl TestDatabase {
     pub(crate) fn options(&self) -> PostgresOptions {
         PostgresOptions::parse(&self.url, &PostgresSettings::default()).unwrap()
     }
-
-    /// A plain connection to it, with our tables in sight.
-    pub(crate) async fn connect(&self) -> PgConnection {
-        let mut connection = PgConnection::connect(&self.url).await.unwrap();
-        sqlx::raw_sql("SET search_path = epr_mcp")
-            .execute(&mut connection)
-            .await
-            .unwrap();
-        connection
-    }
 }
 
 impl Drop for TestDatabase {

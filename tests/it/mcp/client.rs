@@ -16,13 +16,19 @@ pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How a server is started.
 pub(crate) struct Setup {
-    pub(crate) db: PathBuf,
+    /// What `EPR_DB` says.
+    db: String,
     pub(crate) args: Vec<String>,
     pub(crate) env: Vec<(String, String)>,
 }
 
 impl Setup {
     pub(crate) fn new(db: &Path) -> Self {
+        Self::at(&database(db))
+    }
+
+    /// On what `EPR_DB` is to say, whatever engine the tests run on.
+    pub(crate) fn at(db: &str) -> Self {
         Self {
             db: db.to_owned(),
             args: Vec::new(),
@@ -40,16 +46,25 @@ impl Setup {
         self
     }
 
-    pub(crate) fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_epr-mcp"));
+    /// Another command of the binary on the same database.
+    pub(crate) fn tool(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Command {
+        let mut command = self.binary();
+        command.args(arguments).envs(variables.iter().copied());
         command
-            .arg("stdio")
-            .args(&self.args)
-            .env("EPR_DB", database(&self.db))
-            .env("EPR_PRINCIPAL", "ada");
+    }
+
+    fn binary(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_epr-mcp"));
+        command.env("EPR_DB", &self.db).env("EPR_PRINCIPAL", "ada");
         for name in ["EPR_URL", "EPR_BROKERS", "EPR_CONFIG", "EPR_LOG"] {
             command.env_remove(name);
         }
+        command
+    }
+
+    pub(crate) fn command(&self) -> Command {
+        let mut command = self.binary();
+        command.arg("stdio").args(&self.args);
         command.envs(self.env.iter().cloned());
         command
     }

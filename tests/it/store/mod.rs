@@ -1,6 +1,7 @@
 //! What every engine has to do, written once over the [`Store`] trait. An engine joins with one
 //! line: `store_suite!(name, a function that gives a new database, where there is one)`.
 
+mod following;
 mod lists;
 mod messages;
 mod names;
@@ -65,6 +66,11 @@ macro_rules! store_suite {
                     lists_lose_and_repeat_nothing_while_rows_are_inserted,
                     definitions_lose_and_repeat_nothing_while_rows_are_inserted,
                     the_log_is_followed_without_a_gap_while_it_grows;
+                following:
+                    changes_tell_what_they_are_about,
+                    a_follower_is_woken_by_another_process_and_again_after_a_pause,
+                    followers_of_one_store_are_woken_all,
+                    under_32_writers_of_two_processes_each_change_is_seen_once_in_order;
                 processes:
                     several_processes_write_at_once_and_nothing_is_lost_or_doubled,
                     a_definition_made_by_two_processes_at_once_is_made_once,
