@@ -1,4 +1,4 @@
-//! The benchmark: four groups of figures, each beside its baseline from the same run.
+//! The benchmark: five groups of figures, each beside its baseline from the same run.
 //!
 //! `cargo bench` runs all of them, `cargo bench --bench registry -- write search` those groups. A
 //! figure that misses its goal makes the exit code 1. What was measured is also written to
@@ -17,6 +17,7 @@ mod registry {
     pub(crate) mod facts;
     pub(crate) mod memory;
     pub(crate) mod plain;
+    pub(crate) mod postgres;
     pub(crate) mod report;
     pub(crate) mod sdk;
     pub(crate) mod search;
@@ -32,14 +33,17 @@ use std::time::Instant;
 
 use registry::data::Databases;
 use registry::report::Report;
-use registry::{data, facts, memory, sdk, search, spawn, write};
+use registry::{data, facts, memory, postgres, sdk, search, spawn, write};
 
 /// The groups of figures, in the order in which they run.
-const GROUPS: [&str; 4] = ["spawn", "write", "search", "memory"];
+const GROUPS: [&str; 5] = ["spawn", "write", "search", "memory", "postgres"];
 
 fn main() -> ExitCode {
     if std::env::var_os(sdk::ROLE).is_some() {
         return sdk::main();
+    }
+    if let Some(url) = std::env::var_os(postgres::ROLE) {
+        return postgres::writer(&url.to_string_lossy());
     }
     match run() {
         Ok(true) => ExitCode::SUCCESS,
@@ -85,6 +89,9 @@ fn run() -> anyhow::Result<bool> {
     }
     if wanted("memory") {
         memory::run(&databases, &mut report)?;
+    }
+    if wanted("postgres") {
+        runtime.block_on(postgres::run(&databases, &mut report))?;
     }
     println!("{report}");
     println!("Took {:.0} s.", begun.elapsed().as_secs_f64());

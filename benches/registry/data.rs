@@ -12,6 +12,7 @@ use epr_mcp::domain::schema::Documents;
 use epr_mcp::domain::time::{Clock, SteppingClock, SystemClock, Timestamp};
 use epr_mcp::limits;
 use epr_mcp::registry::{Opener, Parts, Registry};
+use epr_mcp::store::postgres::{PostgresOptions, PostgresSettings, PostgresStore};
 use epr_mcp::store::sqlite::{self, Durability, SqliteOptions, SqliteStore};
 use epr_mcp::store::{Store, StoreError};
 use sha2::{Digest as _, Sha256};
@@ -20,11 +21,11 @@ use sqlx::{ConnectOptions as _, Connection as _, Row as _, SqliteConnection};
 
 use super::world::{self, Deliveries};
 
-const SMALL: usize = 10_000;
+pub(crate) const SMALL: usize = 10_000;
 const MEDIUM: usize = 100_000;
-const LARGE: usize = 1_000_000;
+pub(crate) const LARGE: usize = 1_000_000;
 /// Increase it when other rows are generated.
-const GENERATION: u32 = 1;
+pub(crate) const GENERATION: u32 = 1;
 /// What the events are spread over. Shorter than any retention, so that nothing is deleted.
 const SPAN_MICROS: i64 = 60 * 86_400 * 1_000_000;
 
@@ -130,30 +131,55 @@ pub(crate) async fn open_store(path: &Path) -> anyhow::Result<SqliteStore> {
     store.with_context(|| format!("{} cannot be opened", path.display()))
 }
 
-/// Opens one file.
+/// Where a registry is.
+#[derive(Debug, Clone)]
+pub(crate) enum Place {
+    File(SqliteOptions),
+    Postgres(PostgresOptions),
+}
+
+impl Place {
+    /// A file with the default settings.
+    pub(crate) fn file(path: &Path) -> Self {
+        Self::File(SqliteOptions::new(path))
+    }
+
+    /// A PostgreSQL database.
+    pub(crate) fn postgres(url: &str) -> anyhow::Result<Self> {
+        let options = PostgresOptions::parse(url, &PostgresSettings::default());
+        options.map(Self::Postgres).map_err(anyhow::Error::msg)
+    }
+}
+
+/// Opens one.
 #[derive(Debug)]
-struct File {
-    options: SqliteOptions,
+struct Opening {
+    place: Place,
     ids: Arc<dyn IdSource>,
 }
 
 #[async_trait]
-impl Opener for File {
+impl Opener for Opening {
     async fn open(&self) -> Result<Arc<dyn Store>, StoreError> {
-        SqliteStore::open_shared(&self.options, self.ids.as_ref()).await
+        match &self.place {
+            Place::File(options) => SqliteStore::open_shared(options, self.ids.as_ref()).await,
+            Place::Postgres(options) => {
+                PostgresStore::open_shared(options, self.ids.as_ref()).await
+            }
+        }
     }
 
     fn location(&self) -> String {
-        self.options.path.display().to_string()
+        "the benchmark's".to_owned()
     }
 }
 
 /// A registry as the server has it.
-pub(crate) fn open_registry(options: SqliteOptions, clock: Arc<dyn Clock>) -> Registry {
+pub(crate) fn open_registry(place: Place, clock: Arc<dyn Clock>) -> Registry {
     let ids = Arc::new(UlidSource::new(SystemClock));
     Registry::new(Parts {
-        opener: Arc::new(File {
-            options,
+        opener: Arc::new(Opening {
+            place,
             ids: ids.clone(),
         }),
         clock,
@@ -177,15 +203,26 @@ async fn build(path: &Path, events: usize) -> anyhow::Result<()> {
             fs::remove_file(old)?;
         }
     }
-    let step = SPAN_MICROS / events as i64;
-    let from = SystemClock.now().plus_micros(-SPAN_MICROS);
     let options = SqliteOptions {
         durability: Durability::Normal,
         ..SqliteOptions::new(&part)
     };
+    fill(Place::File(options), events).await?;
+    checkpoint(&part).await?;
+    fs::rename(&part, path)?;
+    let seconds = begun.elapsed().as_secs_f64();
+    let bytes = fs::metadata(path)?.len() / 1_000_000;
+    println!("Built {events} events in {seconds:.0} s ({bytes} MB).");
+    Ok(())
+}
+
+/// Records so many events in a new registry.
+pub(crate) async fn fill(place: Place, events: usize) -> anyhow::Result<()> {
+    let step = SPAN_MICROS / events as i64;
+    let from = SystemClock.now().plus_micros(-SPAN_MICROS);
     // The log's time does not step back: what is defined must be older than the events.
     let earlier = SteppingClock::new(from.plus_micros(-3_600_000_000), 1);
-    let registry = open_registry(options, Arc::new(earlier));
+    let registry = open_registry(place, Arc::new(earlier));
     let receivers = world::define(&registry).await?;
     let store = registry.store().await?;
     let ids = UlidSource::new(SteppingClock::new(from, step));
@@ -206,12 +243,6 @@ async fn build(path: &Path, events: usize) -> anyhow::Result<()> {
         }
     }
     registry.close().await;
-    drop((store, registry));
-    checkpoint(&part).await?;
-    fs::rename(&part, path)?;
-    let seconds = begun.elapsed().as_secs_f64();
-    let bytes = fs::metadata(path)?.len() / 1_000_000;
-    println!("Built {events} events in {seconds:.0} s ({bytes} MB).");
     Ok(())
 }
 

@@ -15,6 +15,8 @@ pub(crate) enum Goal {
     AtMost(f64),
     /// At least this.
     AtLeast(f64),
+    /// Whatever it is: it is told for comparison.
+    None,
 }
 
 impl Goal {
@@ -22,6 +24,7 @@ impl Goal {
         match self {
             Self::AtMost(most) => value <= most,
             Self::AtLeast(least) => value >= least,
+            Self::None => true,
         }
     }
 }
@@ -31,6 +34,7 @@ impl fmt::Display for Goal {
         match self {
             Self::AtMost(most) => write!(f, "<= {most}"),
             Self::AtLeast(least) => write!(f, ">= {least}"),
+            Self::None => Ok(()),
         }
     }
 }
@@ -66,9 +70,10 @@ impl Figure {
     }
 
     fn json(&self) -> Value {
-        let (limit, least) = match self.goal {
-            Goal::AtMost(most) => (most, false),
-            Goal::AtLeast(least) => (least, true),
+        let (limit, is) = match self.goal {
+            Goal::AtMost(most) => (Some(most), "at_most"),
+            Goal::AtLeast(least) => (Some(least), "at_least"),
+            Goal::None => (None, "none"),
         };
         json!({
             "group": self.group,
@@ -79,7 +84,7 @@ impl Figure {
             "baseline_name": self.baseline.as_ref().map(|b| b.name),
             "ratio": self.baseline.as_ref().map(|b| b.ratio),
             "goal": limit,
-            "goal_is": if least { "at_least" } else { "at_most" },
+            "goal_is": is,
             "pass": self.passes(),
         })
     }
@@ -145,7 +150,11 @@ impl fmt::Display for Report {
                 None => (String::new(), "", String::new()),
             };
             let (value, unit, goal) = (short(figure.value), figure.unit, figure.goal.to_string());
-            let verdict = if figure.passes() { "pass" } else { "MISS" };
+            let verdict = match figure.goal {
+                Goal::None => "",
+                _ if figure.passes() => "pass",
+                _ => "MISS",
+            };
             writeln!(
                 f,
                 "  {:<50} {value:>9} {unit:<6} {baseline:>9} {name:<26} {ratio:>7} {goal:>8} {verdict}",

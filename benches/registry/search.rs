@@ -14,9 +14,8 @@ use epr_mcp::domain::unit::UnitQuery;
 use epr_mcp::limits;
 use epr_mcp::registry::{Registry, SearchRequest};
 use epr_mcp::store::Store;
-use epr_mcp::store::sqlite::SqliteOptions;
 
-use super::data::{Databases, open_registry};
+use super::data::{Databases, Place, open_registry};
 use super::report::{Baseline, Figure, Goal, Report};
 use super::stats::Sample;
 use super::world::{Random, principal, team_prefix};
@@ -66,11 +65,25 @@ const QUESTIONS: [(Question, &str); 13] = [
 ];
 
 pub(crate) async fn run(databases: &Databases, report: &mut Report) -> anyhow::Result<()> {
-    let mut small = Side::open(&databases.small).await?;
-    let mut large = Side::open(&databases.large).await?;
-    for (question, name) in QUESTIONS {
+    let places = [&databases.small, &databases.large].map(|path| Place::file(path));
+    compare("read, 1,000,000 events", places, report, || {
         into_cache(&databases.small)?;
-        into_cache(&databases.large)?;
+        into_cache(&databases.large)
+    })
+    .await
+}
+
+/// Asks every question of a small and of a large registry, in turns.
+pub(crate) async fn compare(
+    group: &'static str,
+    [small, large]: [Place; 2],
+    report: &mut Report,
+    before: impl Fn() -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let mut small = Side::open(small).await?;
+    let mut large = Side::open(large).await?;
+    for (question, name) in QUESTIONS {
+        before()?;
         let (mut few, mut many) = (Sample::default(), Sample::default());
         let (mut few_rows, mut many_rows) = (0, 0);
         for round in 0..WARM + ROUNDS {
@@ -94,7 +107,7 @@ pub(crate) async fn run(databases: &Databases, report: &mut Report) -> anyhow::R
             few.quantile(0.95)
         );
         report.add(Figure {
-            group: "read, 1,000,000 events",
+            group,
             name: name.to_owned(),
             unit: "ms",
             value: many.median(),
@@ -129,8 +142,8 @@ struct Side {
 }
 
 impl Side {
-    async fn open(path: &std::path::Path) -> anyhow::Result<Self> {
-        let registry = open_registry(SqliteOptions::new(path), Arc::new(SystemClock));
+    async fn open(place: Place) -> anyhow::Result<Self> {
+        let registry = open_registry(place, Arc::new(SystemClock));
         let store = registry.store().await?;
         let all = DefinitionFilter::default();
         Ok(Self {

@@ -16,18 +16,17 @@ use epr_mcp::limits;
 use epr_mcp::registry::{
     EventInput, GroupInput, PayloadInput, ReceiverInput, Registry, UnitInput, WriteOptions,
 };
-use epr_mcp::store::sqlite::SqliteOptions;
 use sqlx::sqlite::{SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, Row as _, SqlitePool};
+use sqlx::{ConnectOptions as _, Row as _};
 
-use super::data::{Databases, checkpoint, connect, open_registry};
+use super::data::{Databases, Place, checkpoint, connect, open_registry};
 use super::plain::{self, Numbers};
 use super::report::{Baseline, Figure, Goal, Report};
 use super::stats::{Sample, median_ratio};
 use super::world::{self, Random, principal};
 
 /// Receivers of the gate that every event here is part of.
-const STAGES: usize = 4;
+pub(crate) const STAGES: usize = 4;
 const PAYLOADS: usize = 256;
 const NAMES: usize = 200;
 const TEAMS: usize = 10;
@@ -41,55 +40,97 @@ pub(crate) async fn run(databases: &Databases, report: &mut Report) -> anyhow::R
         scratch.path().join("plain.db"),
     );
     fs::copy(&databases.small, &ours)?;
-    let gate = Gate::define(&ours).await?;
+    let gate = Gate::define(Place::file(&ours)).await?;
     checkpoint(&ours).await?;
     fs::copy(&ours, &theirs)?;
     without_triggers(&theirs).await?;
-    let epr = Arc::new(Side::new(Way::registry(&ours), &gate));
-    let plain = Arc::new(Side::new(Way::plain(&theirs, &gate).await?, &gate));
-    for side in [&epr, &plain] {
-        Caller::new(side.clone(), 0).write(50 * STAGES).await?;
-    }
+    let pool = SqlitePoolOptions::new()
+        // The registry has one connection more than it has readers.
+        .max_connections(limits::SQLITE_READERS + 1)
+        .connect_with(connect(&theirs, SqliteSynchronous::Full))
+        .await?;
+    let pair = Pair::new(Place::file(&ours), plain::Pool::Sqlite(pool), &gate).await?;
+    pair.warm().await?;
     same_rows(&ours, &theirs).await?;
-    let mut first = 1;
-    for (callers, goal) in [(1, 0.8), (32, 5.0)] {
-        let (mut a, mut b) = (Sample::default(), Sample::default());
-        for round in 0..=ROUNDS {
-            let rates = [
-                rate(&epr, first, callers).await?,
-                rate(&plain, first, callers).await?,
-            ];
-            first += callers;
-            // The first round warms up.
-            if round > 0 {
-                a.push(rates[0]);
-                b.push(rates[1]);
-            }
-        }
-        report.add(Figure {
-            group: "write, synchronous=FULL",
-            name: format!(
-                "create_event with a gate, {callers} caller{}",
-                if callers == 1 { "" } else { "s" }
-            ),
-            unit: "/s",
-            value: a.median(),
-            baseline: Some(Baseline {
-                name: "plain sqlx, same rows",
-                value: b.median(),
-                ratio: median_ratio(&a, &b),
-            }),
-            goal: Goal::AtLeast(goal),
-        });
-    }
-    if let Way::Registry(registry) = &epr.way {
-        registry.close().await;
-    }
+    let goals = [(1, 0.8), (32, 5.0)];
+    pair.measure("write, synchronous=FULL", &goals, report)
+        .await?;
+    pair.close().await;
     Ok(())
 }
 
+/// The registry and the baseline, each on its own copy of the same rows.
+pub(crate) struct Pair {
+    epr: Arc<Side>,
+    plain: Arc<Side>,
+}
+
+impl Pair {
+    pub(crate) async fn new(ours: Place, theirs: plain::Pool, gate: &Gate) -> anyhow::Result<Self> {
+        Ok(Self {
+            epr: Arc::new(Side::new(Way::registry(ours), gate)),
+            plain: Arc::new(Side::new(Way::plain(theirs, gate).await?, gate)),
+        })
+    }
+
+    /// Writes the same events on both.
+    pub(crate) async fn warm(&self) -> anyhow::Result<()> {
+        for side in [&self.epr, &self.plain] {
+            Caller::new(side.clone(), 0).write(50 * STAGES).await?;
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn close(&self) {
+        if let Way::Registry(registry) = &self.epr.way {
+            registry.close().await;
+        }
+    }
+
+    /// So many callers on each, in turns, against a goal.
+    pub(crate) async fn measure(
+        &self,
+        group: &'static str,
+        goals: &[(usize, f64)],
+        report: &mut Report,
+    ) -> anyhow::Result<()> {
+        let mut first = 1;
+        for (callers, goal) in goals.iter().copied() {
+            let (mut a, mut b) = (Sample::default(), Sample::default());
+            for round in 0..=ROUNDS {
+                let rates = [
+                    rate(&self.epr, first, callers).await?,
+                    rate(&self.plain, first, callers).await?,
+                ];
+                first += callers;
+                // The first round warms up.
+                if round > 0 {
+                    a.push(rates[0]);
+                    b.push(rates[1]);
+                }
+            }
+            report.add(Figure {
+                group,
+                name: format!(
+                    "create_event with a gate, {callers} caller{}",
+                    if callers == 1 { "" } else { "s" }
+                ),
+                unit: "/s",
+                value: a.median(),
+                baseline: Some(Baseline {
+                    name: "plain sqlx, same rows",
+                    value: b.median(),
+                    ratio: median_ratio(&a, &b),
+                }),
+                goal: Goal::AtLeast(goal),
+            });
+        }
+        Ok(())
+    }
+}
+
 /// Events a second of so many callers at the same time, numbered from `first`.
-async fn rate(side: &Arc<Side>, first: usize, callers: usize) -> anyhow::Result<f64> {
+pub(crate) async fn rate(side: &Arc<Side>, first: usize, callers: usize) -> anyhow::Result<f64> {
     let begun = Instant::now();
     let mut running = tokio::task::JoinSet::new();
     for number in first..first + callers {
@@ -112,14 +153,14 @@ async fn rate(side: &Arc<Side>, first: usize, callers: usize) -> anyhow::Result<
 
 /// What the events here are for.
 #[derive(Debug, Clone)]
-struct Gate {
-    receivers: Vec<ReceiverId>,
+pub(crate) struct Gate {
+    pub(crate) receivers: Vec<ReceiverId>,
     group: Group,
 }
 
 impl Gate {
-    async fn define(path: &Path) -> anyhow::Result<Self> {
-        let registry = open_registry(SqliteOptions::new(path), Arc::new(SystemClock));
+    pub(crate) async fn define(place: Place) -> anyhow::Result<Self> {
+        let registry = open_registry(place, Arc::new(SystemClock));
         let (principal, options) = (principal(), WriteOptions::default());
         let mut receivers = Vec::new();
         for stage in 0..STAGES {
@@ -169,10 +210,10 @@ impl Gate {
 
 /// How a side writes.
 #[derive(Debug)]
-enum Way {
+pub(crate) enum Way {
     Registry(Registry),
     Plain {
-        pool: SqlitePool,
+        pool: plain::Pool,
         /// By stage.
         numbers: Vec<Numbers>,
         names: HashMap<String, i64>,
@@ -181,29 +222,12 @@ enum Way {
 }
 
 impl Way {
-    fn registry(path: &Path) -> Self {
-        Self::Registry(open_registry(
-            SqliteOptions::new(path),
-            Arc::new(SystemClock),
-        ))
+    pub(crate) fn registry(place: Place) -> Self {
+        Self::Registry(open_registry(place, Arc::new(SystemClock)))
     }
 
-    async fn plain(path: &Path, gate: &Gate) -> anyhow::Result<Self> {
-        let pool = SqlitePoolOptions::new()
-            // The registry has one connection more than it has readers.
-            .max_connections(limits::SQLITE_READERS + 1)
-            .connect_with(connect(path, SqliteSynchronous::Full))
-            .await?;
-        let number = |sql: &'static str, id: String| {
-            let pool = pool.clone();
-            async move {
-                sqlx::query(sql)
-                    .bind(id)
-                    .fetch_one(&pool)
-                    .await?
-                    .try_get::<i64, _>(0)
-            }
-        };
+    async fn plain(pool: plain::Pool, gate: &Gate) -> anyhow::Result<Self> {
+        let number = |sql: &'static str, id: String| pool.number(sql, id);
         let group = number(
             "SELECT num FROM receiver_group WHERE id = $1",
             gate.group.id.to_string(),
@@ -223,13 +247,7 @@ impl Way {
                 recorder,
             });
         }
-        let mut names = HashMap::new();
-        for row in sqlx::query("SELECT name, id FROM name")
-            .fetch_all(&pool)
-            .await?
-        {
-            names.insert(row.try_get(0)?, row.try_get(1)?);
-        }
+        let names = pool.names().await?;
         Ok(Self::Plain {
             pool,
             numbers,
@@ -241,18 +259,23 @@ impl Way {
 
 /// One of the two that are compared.
 #[derive(Debug)]
-struct Side {
-    way: Way,
+pub(crate) struct Side {
+    pub(crate) way: Way,
     receivers: Vec<ReceiverId>,
     payloads: Vec<String>,
 }
 
 impl Side {
-    fn new(way: Way, gate: &Gate) -> Self {
+    pub(crate) fn new(way: Way, gate: &Gate) -> Self {
+        Self::of(way, gate.receivers.clone())
+    }
+
+    /// One that knows the receivers of its gate.
+    pub(crate) fn of(way: Way, receivers: Vec<ReceiverId>) -> Self {
         let mut random = Random::new(3);
         Self {
             way,
-            receivers: gate.receivers.clone(),
+            receivers,
             payloads: (0..PAYLOADS)
                 .map(|_| world::payload(&mut random, true))
                 .collect(),
@@ -358,8 +381,8 @@ async fn without_triggers(path: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What has to stand in both files after the same events. Ids and times differ.
-const SAME: [&str; 7] = [
+/// What has to stand in both databases after the same events. Ids and times differ.
+pub(crate) const SAME: [&str; 7] = [
     "SELECT seq, unit_id, name_id, receiver_num, success, recorder_id, payload_digest, payload_size, description, \
      payload FROM event",
     "SELECT id, key, name_id, version, release, platform_id, package, events FROM unit",

@@ -136,7 +136,18 @@ impl Principal {
                 principal: name.to_owned(),
                 kind: PrincipalKind::Local,
                 surface: surface.to_owned(),
-                client: client.chars().take(crate::limits::FIELD_CHARS).collect(),
+                // A client says of itself what it likes; no database keeps a NUL in text.
+                client: client
+                    .chars()
+                    .map(|c| {
+                        if c == '\0' {
+                            char::REPLACEMENT_CHARACTER
+                        } else {
+                            c
+                        }
+                    })
+                    .take(crate::limits::FIELD_CHARS)
+                    .collect(),
             },
             scopes: scopes.iter().copied().collect(),
             grants: Vec::new(),

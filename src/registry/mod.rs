@@ -189,7 +189,12 @@ impl Registry {
             && !refusal.retryable()
             && let Some(opened) = self.inner.opening.if_open()
         {
-            let short = |text: &str| text.chars().take(500).collect::<String>();
+            let short = |text: &str| {
+                text.replace('\0', "\u{fffd}")
+                    .chars()
+                    .take(500)
+                    .collect::<String>()
+            };
             opened.writer.offer(Command {
                 recorder: Arc::new(principal.recorder.clone()),
                 action: Action::Audit(AuditNote {

@@ -130,6 +130,7 @@ fn links_in_the_documents_lead_somewhere() {
         "docs/ARCHITECTURE.md",
         "docs/TOOLS.md",
         "docs/CONFIGURATION.md",
+        "docs/POSTGRESQL.md",
     ] {
         let text = std::fs::read_to_string(root.join(document)).unwrap();
         let folder = root.join(document).parent().unwrap().to_owned();

@@ -9,6 +9,7 @@ use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use url::Url;
 
 use crate::limits;
+use crate::store::sql::Step;
 use crate::store::{Result, StoreError};
 
 /// Every statement of this engine fits.
@@ -93,6 +94,7 @@ impl PostgresOptions {
         let no_user = url.username().is_empty() && !says("user") && !has("PGUSER");
         let no_database =
             url.path().trim_start_matches('/').is_empty() && !says("dbname") && !has("PGDATABASE");
+        let asked = says("sslmode") || says("ssl-mode") || has("PGSSLMODE");
         if no_user {
             url.query_pairs_mut().append_pair("user", DEFAULT_NAME);
         }
@@ -123,6 +125,12 @@ impl PostgresOptions {
             connect.get_username(),
             connect.get_database().unwrap_or_default()
         );
+        // Nobody asked for encryption, and nobody stands between two processes of one machine.
+        let connect = if !asked && is_local(&connect) {
+            connect.ssl_mode(PgSslMode::Disable)
+        } else {
+            connect
+        };
         let connect = connect
             .statement_cache_capacity(STATEMENTS_KEPT)
             .disable_statement_logging();
@@ -162,12 +170,20 @@ impl PostgresOptions {
 
     /// Whether the server is reached without a network.
     pub fn is_local(&self) -> bool {
-        self.connect.get_socket().is_some()
-            || matches!(
-                self.connect.get_host(),
-                "localhost" | "127.0.0.1" | "::1" | "[::1]"
-            )
-            || self.connect.get_host().starts_with('/')
+        is_local(&self.connect)
+    }
+
+    /// Commands, and bytes of what they bring, that one step of a transaction takes: see the limit.
+    pub(super) fn step(&self) -> Step {
+        let encrypted = !matches!(self.connect.get_ssl_mode(), PgSslMode::Disable);
+        Step {
+            commands: limits::POSTGRES_BATCH_STEP,
+            bytes: if encrypted {
+                limits::POSTGRES_RECORD_BYTES
+            } else {
+                usize::MAX
+            },
+        }
     }
 
     /// What a connection is made with, now.
@@ -225,6 +241,15 @@ impl PostgresOptions {
         }
         Ok(variables)
     }
+}
+
+fn is_local(connect: &PgConnectOptions) -> bool {
+    connect.get_socket().is_some()
+        || matches!(
+            connect.get_host(),
+            "localhost" | "127.0.0.1" | "::1" | "[::1]"
+        )
+        || connect.get_host().starts_with('/')
 }
 
 #[cfg(test)]

@@ -44,7 +44,7 @@ impl Writing {
         let (mut line, registry) = self.begin().await?;
         // Forgotten if this goes wrong: what was learnt may be rolled back.
         let mut memory = std::mem::take(&mut self.memory);
-        let step = limits::POSTGRES_BATCH_STEP;
+        let step = self.options.step();
         let (decided, wrote) =
             sql::steps(&mut line, registry, &mut memory, commands, step, now).await?;
         if !wrote {

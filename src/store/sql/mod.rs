@@ -19,4 +19,4 @@ pub(super) use statements::{
     Statements, counter_columns, event_columns, group_columns, receiver_columns, registry_columns,
     unit_columns,
 };
-pub(super) use writing::{Memory, check_readable, is_written, preview, prune, steps};
+pub(super) use writing::{Memory, Step, check_readable, is_written, preview, prune, steps};

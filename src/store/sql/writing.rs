@@ -37,28 +37,56 @@ pub(in crate::store) fn check_readable<S: Session>(
     refuse(registry.int(13)?, registry.int(14)?)
 }
 
-/// Decides and writes, `step` commands at a time, until the time is up; tells whether there is
+/// How much of a batch is decided and written at a time.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::store) struct Step {
+    /// Commands at most.
+    pub(in crate::store) commands: usize,
+    /// Bytes of what they bring at most, but at least one command.
+    pub(in crate::store) bytes: usize,
+}
+
+/// Bytes that a row takes on its way to the database, beside its payload.
+const ROW_BYTES: usize = 256;
+
+impl Step {
+    /// The first commands, which are taken together, and the others.
+    fn first<'a>(&self, commands: &'a [Command]) -> (&'a [Command], &'a [Command]) {
+        let mut bytes = 0;
+        let fits = |command: &&Command| {
+            bytes += ROW_BYTES + command.size();
+            bytes <= self.bytes
+        };
+        let count = commands.iter().take(self.commands).take_while(fits).count();
+        commands.split_at(count.max(1).min(commands.len()))
+    }
+}
+
+/// Decides and writes, step by step, until the time is up; tells whether there is
 /// something to commit. `registry` is the registry's row as this transaction sees it.
 pub(in crate::store) async fn steps<S: Session>(
     session: &mut S,
     registry: S::Row,
     memory: &mut Memory,
     commands: &[Command],
-    step: usize,
+    step: Step,
     now: Timestamp,
 ) -> Result<(Vec<Decided>, bool)> {
     let begun = Instant::now();
     let mut decided = Vec::with_capacity(commands.len());
     let mut wrote = false;
     let mut registry = Some(registry);
-    for step in commands.chunks(step) {
+    let mut rest = commands;
+    while !rest.is_empty() {
+        let (these, others) = step.first(rest);
+        rest = others;
         let row = match registry.take() {
             Some(row) => row,
             None => load::registry(session).await?,
         };
-        let needs = Needs::of(step);
+        let needs = Needs::of(these);
         let mut state = load::state(session, &row, &needs, &mut memory.known).await?;
-        let (plan, results) = decide(&mut state, step, now);
+        let (plan, results) = decide(&mut state, these, now);
         wrote |= !plan.is_empty();
         apply::plan(session, &plan, &state, &mut memory.recorders).await?;
         decided.extend(results);

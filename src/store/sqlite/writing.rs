@@ -11,7 +11,7 @@ use super::{migrate, statements};
 use crate::domain::command::Command;
 use crate::domain::time::Timestamp;
 use crate::limits;
-use crate::store::sql::{self, Columns as _, Memory};
+use crate::store::sql::{self, Columns as _, Memory, Step};
 use crate::store::{Cutoffs, Decided, Pruned, Result};
 
 /// The connection that writes.
@@ -82,7 +82,10 @@ impl Writing {
         // Forgotten if this goes wrong: what was learnt may be rolled back.
         let mut memory = std::mem::take(&mut self.memory);
         let connection = &mut line.connection;
-        let step = limits::SQLITE_BATCH_STEP;
+        let step = Step {
+            commands: limits::SQLITE_BATCH_STEP,
+            bytes: usize::MAX,
+        };
         let (decided, wrote) =
             sql::steps(connection, registry, &mut memory, commands, step, now).await?;
         let present = present.await;

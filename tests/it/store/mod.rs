@@ -2,6 +2,7 @@
 //! line: `store_suite!(name, a function that gives a new database, where there is one)`.
 
 mod following;
+mod hostile;
 mod lists;
 mod messages;
 mod names;
@@ -25,6 +26,9 @@ macro_rules! store_suite {
                     counts_are_kept_for_every_stream,
                     a_stream_of_something_unknown_is_empty,
                     a_time_leads_to_the_first_event_at_or_after_it;
+                hostile:
+                    a_text_with_nul_is_found_nowhere_and_breaks_nothing,
+                    a_batch_that_is_copied_keeps_every_text_as_it_is;
                 names:
                     names_come_in_character_order_by_value_and_by_prefix,
                     the_newest_names_come_first;

@@ -47,6 +47,9 @@ pub(crate) async fn payloads_come_back_byte_for_byte_whatever_their_size(scene: 
             "null",
             " { \"b\" : 1.50 ,\n\t\"a\":[ 1E3,12345678901234567890123 ], \"b\":2 } ",
             "\"\\u0000 \\ud83d\\ude00 \u{7f} \u{2028}\"",
+            // Halves of a pair, which are no characters.
+            "[\"\\ud800\",{\"\\udfff\\ud83d\":0}]",
+            "\"\\\\. \\\\N \\t\"",
             "\"\"",
         ]
         .map(str::to_owned),
