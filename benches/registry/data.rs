@@ -135,7 +135,7 @@ pub(crate) async fn open_store(path: &Path) -> anyhow::Result<SqliteStore> {
 #[derive(Debug, Clone)]
 pub(crate) enum Place {
     File(SqliteOptions),
-    Postgres(PostgresOptions),
+    Postgres(Box<PostgresOptions>),
 }
 
 impl Place {
@@ -147,7 +147,9 @@ impl Place {
     /// A PostgreSQL database.
     pub(crate) fn postgres(url: &str) -> anyhow::Result<Self> {
         let options = PostgresOptions::parse(url, &PostgresSettings::default());
-        options.map(Self::Postgres).map_err(anyhow::Error::msg)
+        options
+            .map(|options| Self::Postgres(Box::new(options)))
+            .map_err(anyhow::Error::msg)
     }
 }
 

@@ -52,7 +52,7 @@ pub(super) fn configured(options: &Options) -> anyhow::Result<Database> {
 
 impl Database {
     /// The same, to be brought up to date when it is opened.
-    pub(super) fn to_migrate(mut self) -> Self {
+    pub(super) fn migrating(mut self) -> Self {
         if let Self::Postgres(options) = &mut self {
             options.migrate = true;
         }

@@ -17,7 +17,7 @@ pub(super) struct MigrateArgs {
 }
 
 pub(super) async fn run(options: &Options, args: &MigrateArgs) -> anyhow::Result<ExitCode> {
-    let database = configured(options)?.to_migrate();
+    let database = configured(options)?.migrating();
     let place = database.location();
     let before = database.inspect().await.map_err(told)?;
     let own = database.built_for();

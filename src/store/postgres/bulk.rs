@@ -35,6 +35,8 @@ fn collect<T, U>(rows: &[T], column: impl Fn(&T) -> U) -> Vec<U> {
     rows.iter().map(column).collect()
 }
 
+const INSERTING: &str = "insert rows";
+
 /// Inserts the rows and brings the registry's up to date; without events and messages if these are
 /// copied.
 async fn insert_rows(
@@ -103,9 +105,8 @@ async fn insert_rows(
         .bind(plan.messages.len() as i64)
         .bind(succeeded as i64)
         .bind(newest);
-    const DOING: &str = "insert rows";
-    let done = line.execute(DOING, query).await?;
-    touched(DOING, done, 1)
+    let done = line.execute(INSERTING, query).await?;
+    touched(INSERTING, done, 1)
 }
 
 /// Events and messages, by COPY in its text format: postgresql.org/docs/current/sql-copy.html.

@@ -93,7 +93,7 @@ pub(super) fn classify(doing: &'static str, error: sqlx::Error) -> StoreError {
             "Check the user in EPR_DB (--db) and the password: in the URL, --db-password-file, PGPASSWORD or ~/.pgpass (mode 0600).",
         ),
         "3D000" => (
-            format!("{text}"),
+            text,
             "Create it (CREATE DATABASE … ENCODING 'UTF8'), or name another one with EPR_DB (--db).",
         ),
         "42501" => (

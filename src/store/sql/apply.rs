@@ -139,6 +139,7 @@ async fn know<S: Session>(
     recorder: &Recorder,
     known: &mut Recorders,
 ) -> Result<()> {
+    const FINDING: &str = "find a recorder";
     if known.contains_key(recorder) {
         return Ok(());
     }
@@ -149,7 +150,6 @@ async fn know<S: Session>(
         &recorder.surface,
         &recorder.client,
     ]);
-    const FINDING: &str = "find a recorder";
     let find = || vec![Arg::Bytes(key.clone())];
     let found = session
         .optional(FINDING, S::Sql::RECORDER_ID, find())

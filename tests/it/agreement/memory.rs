@@ -1,18 +1,18 @@
-//! A store in memory, as plain as can be: lists that are looked through from end to end. It shares
-//! with the engines what decides (`domain::decide`), and nothing of how rows are kept and found.
+//! A store in memory, as plain as can be. It shares with the engines what decides (`domain::decide`),
+//! and nothing of how rows are kept and found.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard};
 
 use async_trait::async_trait;
 use epr_mcp::domain::command::Command;
-use epr_mcp::domain::decide::{FirstUse, NewMessage, Plan, State, decide};
+use epr_mcp::domain::decide::{NewMessage, decide};
 use epr_mcp::domain::event::Event;
 use epr_mcp::domain::gate::Latest;
 use epr_mcp::domain::group::Group;
 use epr_mcp::domain::id::{EventId, GroupId, ReceiverId};
-use epr_mcp::domain::message::{MessageKind, MessageRecord, MessageSubject, WIRE_VERSION};
-use epr_mcp::domain::receiver::{DefinedReceiver, Receiver};
+use epr_mcp::domain::message::MessageRecord;
+use epr_mcp::domain::receiver::Receiver;
 use epr_mcp::domain::search::{DefinitionFilter, Order, Page, Position, TextMatch, any_fits};
 use epr_mcp::domain::time::Timestamp;
 use epr_mcp::domain::unit::{Unit, UnitKey};
@@ -22,236 +22,13 @@ use epr_mcp::store::{
 };
 use tokio::sync::watch;
 
-/// Numbers of rows are places in these lists, from 1.
-#[derive(Debug, Default)]
-struct Rows {
-    receivers: Vec<DefinedReceiver>,
-    groups: Vec<Group>,
-    names: Vec<String>,
-    units: Vec<Unit>,
-    events: Vec<(Event, String)>,
-    messages: Vec<NewMessage>,
-    audit: Vec<AuditEntry>,
-    keys: HashMap<(String, String), FirstUse>,
-    last_created_at: Timestamp,
-}
+use super::rows::{Rows, newest_first};
 
 #[derive(Debug)]
 pub(super) struct MemoryStore {
     rows: Mutex<Rows>,
     info: StoreInfo,
     bell: watch::Sender<u64>,
-}
-
-/// The numbers of a list, newest first.
-fn newest_first<T>(list: &[T]) -> impl Iterator<Item = (i64, &T)> {
-    list.iter()
-        .enumerate()
-        .rev()
-        .map(|(at, row)| (at as i64 + 1, row))
-}
-
-impl Rows {
-    fn unit_id(&self, unit: &Unit) -> Option<i64> {
-        let at = self.units.iter().position(|known| known == unit)?;
-        Some(at as i64 + 1)
-    }
-
-    fn name_id(&self, name: &str) -> Option<i64> {
-        let at = self.names.iter().position(|known| known == name)?;
-        Some(at as i64 + 1)
-    }
-
-    /// The newest event of a receiver for a unit.
-    fn newest(&self, unit: i64, receiver: ReceiverId) -> Option<Latest> {
-        let unit = &self.units[unit as usize - 1];
-        let fits =
-            |event: &&(Event, String)| event.0.unit == *unit && event.0.receiver_id == receiver;
-        let (event, _) = self.events.iter().rev().find(fits)?;
-        Some(Latest {
-            seq: event.seq,
-            success: event.success,
-        })
-    }
-
-    fn all_newest(&self) -> Vec<(i64, ReceiverId, Latest)> {
-        let mut all = Vec::new();
-        for unit in 1..=self.units.len() as i64 {
-            for defined in &self.receivers {
-                let id = defined.receiver.id;
-                all.extend(self.newest(unit, id).map(|latest| (unit, id, latest)));
-            }
-        }
-        all
-    }
-
-    /// All that there is, as far as decisions can see it.
-    fn state(&self) -> State {
-        let mut state = State {
-            last_created_at: self.last_created_at,
-            last_event_seq: self.events.len() as i64,
-            last_message_seq: self.messages.len() as i64,
-            last_unit_id: self.units.len() as i64,
-            last_name_id: self.names.len() as i64,
-            idempotency: self.keys.clone(),
-            ..State::default()
-        };
-        for defined in &self.receivers {
-            let receiver = &defined.receiver;
-            let key = (
-                receiver.name.clone(),
-                receiver.kind.clone(),
-                receiver.version.clone(),
-            );
-            state.receivers.insert(receiver.id, receiver.into());
-            state.receiver_types.insert(receiver.kind.clone());
-            state.receivers_by_key.insert(key, defined.clone());
-        }
-        for group in &self.groups {
-            let key = (
-                group.name.clone(),
-                group.kind.clone(),
-                group.version.clone(),
-            );
-            state.groups_by_key.insert(key, group.id);
-            state.group_types.insert(group.kind.clone());
-            state.groups.insert(group.id, group.clone());
-            for member in &group.event_receiver_ids {
-                let of = state.groups_of.entry(*member).or_default();
-                of.push(group.id);
-                of.sort_unstable();
-            }
-        }
-        for (at, unit) in self.units.iter().enumerate() {
-            state.units.insert(unit.key(), at as i64 + 1);
-        }
-        for (at, name) in self.names.iter().enumerate() {
-            state.names.insert(name.clone(), at as i64 + 1);
-        }
-        for (unit, receiver, latest) in self.all_newest() {
-            state.latest.insert((unit, receiver), latest);
-        }
-        state
-    }
-
-    fn apply(&mut self, plan: Plan, last_created_at: Timestamp) {
-        self.last_created_at = last_created_at;
-        self.receivers.extend(plan.receivers);
-        self.groups.extend(plan.groups);
-        for change in plan.group_changes {
-            let group = self.groups.iter_mut().find(|g| g.id == change.id).unwrap();
-            group.enabled = change.enabled;
-            group.updated_at = change.updated_at;
-            group.active_from_seq = change.active_from_seq;
-        }
-        self.names
-            .extend(plan.names.into_iter().map(|(_, name)| name));
-        self.units
-            .extend(plan.units.into_iter().map(|new| new.unit));
-        for new in plan.events {
-            self.events.push((new.event, new.payload.text().to_owned()));
-        }
-        self.messages.extend(plan.messages);
-        for row in plan.idempotency {
-            let first = FirstUse {
-                digest: row.digest,
-                id: row.id,
-            };
-            self.keys.insert((row.principal, row.key), first);
-        }
-        for row in plan.audit {
-            self.audit.push(AuditEntry {
-                seq: self.audit.len() as i64 + 1,
-                at: row.at,
-                recorder: row.recorder.as_ref().clone(),
-                note: row.note,
-            });
-        }
-    }
-
-    fn receiver(&self, id: ReceiverId) -> Option<&DefinedReceiver> {
-        self.receivers.iter().find(|known| known.receiver.id == id)
-    }
-
-    fn in_stream(&self, stream: Stream, event: &Event) -> bool {
-        match stream {
-            Stream::All => true,
-            Stream::Failed => !event.success,
-            Stream::Unit(id) => self.unit_id(&event.unit) == Some(id),
-            Stream::Name(id, success) => {
-                self.name_id(&event.unit.name) == Some(id) && event.success == success
-            }
-            Stream::Receiver(id, success) => event.receiver_id == id && event.success == success,
-        }
-    }
-
-    fn record(&self, message: &NewMessage) -> MessageRecord {
-        let of_event = || {
-            let (event, payload) = &self.events[message.event_seq.unwrap() as usize - 1];
-            let receiver = self.receiver(event.receiver_id).unwrap().clone();
-            let payload: Arc<str> = payload.as_str().into();
-            (Box::new(event.clone()), payload, Arc::new(receiver))
-        };
-        let group = || {
-            let (id, state) = message.group.as_ref().unwrap();
-            let mut group = self.groups.iter().find(|g| g.id == *id).unwrap().clone();
-            state.restore(&mut group);
-            Box::new(group)
-        };
-        let subject = match message.kind {
-            MessageKind::Event => {
-                let (event, payload, receiver) = of_event();
-                MessageSubject::Event {
-                    event,
-                    payload,
-                    receiver,
-                }
-            }
-            MessageKind::ReceiverCreated => {
-                let receiver = self.receiver(message.receiver_id.unwrap()).unwrap();
-                MessageSubject::ReceiverCreated(Arc::new(receiver.clone()))
-            }
-            MessageKind::GroupCreated => MessageSubject::GroupCreated(group()),
-            MessageKind::GroupModified => MessageSubject::GroupModified(group()),
-            MessageKind::GroupComplete => {
-                let (event, payload, receiver) = of_event();
-                MessageSubject::GroupComplete {
-                    event,
-                    payload,
-                    receiver,
-                    group: group(),
-                }
-            }
-        };
-        MessageRecord {
-            seq: message.seq,
-            created_at: message.created_at,
-            wire_version: WIRE_VERSION,
-            transition: message.transition,
-            log_only: message.log_only,
-            subject,
-        }
-    }
-
-    fn counters(&self) -> Counters {
-        let count = |success| {
-            let fits = |event: &&(Event, String)| event.0.success == success;
-            self.events.iter().filter(fits).count() as u64
-        };
-        Counters {
-            succeeded: count(true),
-            failed: count(false),
-            receivers: self.receivers.len() as u64,
-            groups: self.groups.len() as u64,
-            units: self.units.len() as u64,
-            messages: self.messages.len() as u64,
-            messages_pruned_to: 0,
-            last_event_seq: self.events.len() as i64,
-            last_message_seq: self.messages.len() as i64,
-            first_event_at: self.events.first().map(|(event, _)| event.created_at),
-            last_event_at: self.events.last().map(|(event, _)| event.created_at),
-        }
-    }
 }
 
 /// One page of `rows`, newest first.

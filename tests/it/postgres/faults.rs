@@ -124,8 +124,8 @@ fn fate(result: Result<String, Error>) -> Fate {
 
 /// Waits until events can be recorded again.
 async fn well_again(registry: &Registry, what: &str) {
-    let begun = Instant::now();
     static NUMBER: AtomicUsize = AtomicUsize::new(0);
+    let begun = Instant::now();
     loop {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         match record(registry, "build", unit(&format!("well-{number}"))).await {
@@ -203,7 +203,7 @@ async fn of_100_faults_none_loses_an_acknowledged_event_or_leaves_a_half_one() {
         return;
     };
     let proxy = Proxy::to(server.port).await;
-    let registry = registry(&server.url(proxy.port), 1);
+    let registry = registry(&OwnServer::url(proxy.port), 1);
     define(&registry).await;
     let stop = Arc::new(AtomicBool::new(false));
     let mut writers = tokio::task::JoinSet::new();
@@ -246,12 +246,12 @@ async fn of_100_faults_none_loses_an_acknowledged_event_or_leaves_a_half_one() {
     for n in 0..FAULTS {
         let begun = Instant::now();
         let what = strike(n, &mut server, &proxy).await;
-        let over = begun.elapsed();
+        let over = Instant::now();
         well_again(&registry, what).await;
         println!(
             "{what}: {:.1} s, well again after {:.1} s",
-            over.as_secs_f32(),
-            (begun.elapsed() - over).as_secs_f32()
+            over.duration_since(begun).as_secs_f32(),
+            over.elapsed().as_secs_f32()
         );
     }
     stop.store(true, Ordering::Relaxed);
@@ -267,7 +267,7 @@ async fn of_100_faults_none_loses_an_acknowledged_event_or_leaves_a_half_one() {
     let seen = tokio::time::timeout(SOON, follower).await.unwrap().unwrap();
 
     assert_completions_follow(&messages);
-    assert_postgres_whole(&server.url(server.port)).await;
+    assert_postgres_whole(&OwnServer::url(server.port)).await;
     let mut there: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for message in &messages {
         if let epr_mcp::domain::message::MessageSubject::Event { event, .. } = &message.subject {
@@ -313,7 +313,7 @@ async fn a_lost_answer_to_a_commit_is_resolved() {
         return;
     };
     let proxy = Proxy::to(server.port).await;
-    let registry = registry(&server.url(proxy.port), 1);
+    let registry = registry(&OwnServer::url(proxy.port), 1);
     define(&registry).await;
     for n in 0..10 {
         proxy.set(Network::LosesCommitAnswer);
@@ -331,5 +331,5 @@ async fn a_lost_answer_to_a_commit_is_resolved() {
     let store = registry.store().await.unwrap();
     assert_eq!(store.counters().await.unwrap().succeeded, 10);
     registry.close().await;
-    assert_postgres_whole(&server.url(server.port)).await;
+    assert_postgres_whole(&OwnServer::url(server.port)).await;
 }

@@ -197,11 +197,7 @@ impl Way {
                     self.network.send_replace(Network::Whole);
                     return;
                 }
-                Network::Stalled => {
-                    if wait_until_moving(&mut state).await.is_err() {
-                        return;
-                    }
-                }
+                Network::Stalled if wait_until_moving(&mut state).await.is_err() => return,
                 _ => {}
             }
             if self.to.write_all(bytes).await.is_err() {

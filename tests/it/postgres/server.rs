@@ -74,8 +74,8 @@ impl OwnServer {
         let _ = std::fs::remove_file(data.join("postmaster.pid"));
     }
 
-    /// Not encrypted: the proxy looks for COMMITs.
-    pub(super) fn url(&self, port: u16) -> String {
+    /// The address behind this port. Not encrypted: the proxy looks for COMMITs.
+    pub(super) fn url(port: u16) -> String {
         format!("postgres://epr@127.0.0.1:{port}/postgres?sslmode=disable")
     }
 }

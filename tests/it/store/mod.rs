@@ -88,7 +88,7 @@ macro_rules! store_suite {
             $(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $case() {
-                    let Some(database) = ($database)() else {
+                    let Some(database) = crate::store::scene::There::there(($database)()) else {
                         return;
                     };
                     crate::store::$module::$case(crate::store::scene::Scene::new(database).await)

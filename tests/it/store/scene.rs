@@ -22,6 +22,23 @@ pub(crate) trait Database: Send + Sync {
     fn fresh(&self) -> Arc<dyn Database>;
 }
 
+/// A database that is there, or may not be.
+pub(crate) trait There {
+    fn there(self) -> Option<Arc<dyn Database>>;
+}
+
+impl There for Arc<dyn Database> {
+    fn there(self) -> Option<Arc<dyn Database>> {
+        Some(self)
+    }
+}
+
+impl There for Option<Arc<dyn Database>> {
+    fn there(self) -> Option<Arc<dyn Database>> {
+        self
+    }
+}
+
 /// A database, one handle on it, a clock that advances by a second at each reading, and ids.
 pub(crate) struct Scene {
     pub(crate) database: Arc<dyn Database>,

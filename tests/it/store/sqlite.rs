@@ -31,13 +31,13 @@ impl Database for SqliteFile {
 }
 
 /// A new file with a write-ahead log.
-pub(super) fn open_sqlite() -> Option<Arc<dyn Database>> {
-    Some(new_file(Journal::Wal))
+pub(super) fn open_sqlite() -> Arc<dyn Database> {
+    new_file(Journal::Wal)
 }
 
 /// A new file with a rollback journal, as on file systems that processes cannot share memory on.
-pub(super) fn open_sqlite_with_rollback_journal() -> Option<Arc<dyn Database>> {
-    Some(new_file(Journal::Rollback))
+pub(super) fn open_sqlite_with_rollback_journal() -> Arc<dyn Database> {
+    new_file(Journal::Rollback)
 }
 
 fn new_file(journal: Journal) -> Arc<dyn Database> {
