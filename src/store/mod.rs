@@ -111,8 +111,32 @@ pub trait Store: Send + Sync + fmt::Debug {
         limit: usize,
     ) -> Result<Vec<i64>>;
 
+    /// The first of several index ranges of one kind, merged in order.
+    async fn streams(
+        &self,
+        streams: &[Stream],
+        bounds: Bounds,
+        order: Order,
+        limit: usize,
+    ) -> Result<Vec<i64>> {
+        let mut seqs = Vec::new();
+        for stream in streams {
+            seqs.extend(self.stream(*stream, bounds, order, limit).await?);
+        }
+        Ok(merge(seqs, order, limit))
+    }
+
     /// How many events a whole stream has, from counters.
     async fn stream_count(&self, stream: Stream) -> Result<u64>;
+
+    /// How many events several whole streams of one kind have together.
+    async fn stream_counts(&self, streams: &[Stream]) -> Result<u64> {
+        let mut count = 0;
+        for stream in streams {
+            count += self.stream_count(*stream).await?;
+        }
+        Ok(count)
+    }
 
     /// The position of the first event recorded at or after `at`; one past the newest if none.
     async fn seq_at(&self, at: Timestamp) -> Result<i64>;
@@ -192,6 +216,16 @@ pub trait Store: Send + Sync + fmt::Debug {
 
     /// Closes all connections; work in progress ends first.
     async fn close(&self);
+}
+
+/// The first of these positions, in order.
+fn merge(mut seqs: Vec<i64>, order: Order, limit: usize) -> Vec<i64> {
+    match order {
+        Order::NewestFirst => seqs.sort_unstable_by(|a, b| b.cmp(a)),
+        Order::OldestFirst => seqs.sort_unstable(),
+    }
+    seqs.truncate(limit);
+    seqs
 }
 
 /// A text by which receivers are found.

@@ -177,10 +177,7 @@ impl AccessPath {
             return Ok(None);
         }
         if self.bounds == Bounds::default() {
-            let mut count = 0;
-            for stream in &self.streams {
-                count += store.stream_count(*stream).await?;
-            }
+            let count = store.stream_counts(&self.streams).await?;
             return Ok(Some(Total { count, exact: true }));
         }
         if self.streams == [Stream::All] {
@@ -220,18 +217,7 @@ impl AccessPath {
         if bounds.after.saturating_add(1) >= bounds.before {
             return Ok(Vec::new());
         }
-        let mut seqs = Vec::new();
-        for stream in &self.streams {
-            seqs.extend(store.stream(*stream, bounds, order, limit).await?);
-        }
-        if self.streams.len() > 1 {
-            match order {
-                Order::NewestFirst => seqs.sort_unstable_by(|a, b| b.cmp(a)),
-                Order::OldestFirst => seqs.sort_unstable(),
-            }
-            seqs.truncate(limit);
-        }
-        Ok(seqs)
+        store.streams(&self.streams, bounds, order, limit).await
     }
 
     fn fits(&self, filter: &EventFilter, event: &Event) -> bool {

@@ -218,6 +218,7 @@ fn query(sql: &'static str, args: Vec<Arg>) -> Query {
             Arg::Text(value) => query.bind(without_nul(value)),
             Arg::Bytes(value) => query.bind(value),
             Arg::Ints(values) => query.bind(values),
+            Arg::Bools(values) => query.bind(values),
             Arg::Texts(values) => query.bind(texts(values)),
             Arg::Keys(values) => query.bind(values),
         })

@@ -12,6 +12,23 @@ macro_rules! members {
     };
 }
 
+/// The first of several index ranges, merged: each is read no further than the whole needs.
+macro_rules! merged {
+    ($of:literal, $fits:literal, $order:literal) => {
+        concat!(
+            "SELECT s.seq FROM ",
+            $of,
+            " CROSS JOIN LATERAL (SELECT seq FROM event WHERE ",
+            $fits,
+            " AND seq > $1 AND seq < $2 ORDER BY seq ",
+            $order,
+            " LIMIT $3) s ORDER BY s.seq ",
+            $order,
+            " LIMIT $3"
+        )
+    };
+}
+
 /// The lock that a writing transaction holds to its end: the letters "epr mcp" as a number.
 macro_rules! lock {
     () => {
@@ -146,6 +163,35 @@ impl Statements for PostgresStatements {
     const STREAM_FAILED: &'static str = "SELECT seq FROM event WHERE NOT success AND seq > $1 AND seq < $2 ORDER BY seq DESC LIMIT $3";
     const STREAM_FAILED_UP: &'static str =
         "SELECT seq FROM event WHERE NOT success AND seq > $1 AND seq < $2 ORDER BY seq LIMIT $3";
+    const STREAMS_UNIT: &'static str =
+        merged!("unnest($4::bigint[]) AS v (id)", "unit_id = v.id", "DESC");
+    const STREAMS_UNIT_UP: &'static str =
+        merged!("unnest($4::bigint[]) AS v (id)", "unit_id = v.id", "ASC");
+    const STREAMS_NAME: &'static str = merged!(
+        "unnest($4::bigint[], $5::boolean[]) AS v (id, success)",
+        "name_id = v.id AND success = v.success",
+        "DESC"
+    );
+    const STREAMS_NAME_UP: &'static str = merged!(
+        "unnest($4::bigint[], $5::boolean[]) AS v (id, success)",
+        "name_id = v.id AND success = v.success",
+        "ASC"
+    );
+    const STREAMS_RECEIVER: &'static str = merged!(
+        "unnest($4::text[], $5::boolean[]) AS v (id, success) JOIN receiver r ON r.id = v.id",
+        "receiver_num = r.num AND success = v.success",
+        "DESC"
+    );
+    const STREAMS_RECEIVER_UP: &'static str = merged!(
+        "unnest($4::text[], $5::boolean[]) AS v (id, success) JOIN receiver r ON r.id = v.id",
+        "receiver_num = r.num AND success = v.success",
+        "ASC"
+    );
+    const UNIT_COUNTS: &'static str = "SELECT coalesce(sum(u.events), 0)::bigint FROM unnest($1::bigint[]) AS v (id) JOIN unit u ON u.id = v.id";
+    const NAMES_COUNTS: &'static str = "SELECT coalesce(sum(CASE WHEN v.success THEN n.succeeded ELSE n.failed END), 0)::bigint \
+        FROM unnest($1::bigint[], $2::boolean[]) AS v (id, success) JOIN name n ON n.id = v.id";
+    const RECEIVERS_COUNTS: &'static str = "SELECT coalesce(sum(CASE WHEN v.success THEN r.succeeded ELSE r.failed END), 0)::bigint \
+        FROM unnest($1::text[], $2::boolean[]) AS v (id, success) JOIN receiver r ON r.id = v.id";
     const GLANCE: &'static str = counter_columns!(
         ", (SELECT coalesce(json_agg(json_build_array(type, events)), '[]')::text FROM (SELECT type, \
         succeeded + failed AS events FROM receiver ORDER BY num DESC LIMIT $1) t), \

@@ -156,6 +156,20 @@ impl<E: Engine> Store for E {
         read!(self, session => read::stream_count(session, stream))
     }
 
+    async fn streams(
+        &self,
+        streams: &[Stream],
+        bounds: Bounds,
+        order: Order,
+        limit: usize,
+    ) -> Result<Vec<i64>> {
+        read!(self, session => read::streams(session, streams, bounds, order, limit))
+    }
+
+    async fn stream_counts(&self, streams: &[Stream]) -> Result<u64> {
+        read!(self, session => read::stream_counts(session, streams))
+    }
+
     async fn seq_at(&self, at: Timestamp) -> Result<i64> {
         read!(self, session => read::seq_at(session, at))
     }

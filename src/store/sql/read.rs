@@ -14,7 +14,7 @@ use crate::domain::id::{EventId, ReceiverId};
 use crate::domain::search::{Order, Position, TextMatch};
 use crate::domain::time::Timestamp;
 use crate::domain::unit::{Unit, UnitKey};
-use crate::store::{AuditEntry, Bounds, Counters, Result, StoreError, Stream};
+use crate::store::{AuditEntry, Bounds, Counters, Result, StoreError, Stream, merge};
 
 fn bound(limit: usize) -> Arg {
     Arg::Int(i64::try_from(limit).unwrap_or(i64::MAX))
@@ -119,6 +119,81 @@ pub(super) async fn stream<S: Session>(
         Stream::Receiver(id, success) => args.extend([id.to_string().into(), success.into()]),
     }
     rows::ints(&session.rows("search events", sql, args).await?)
+}
+
+/// Streams of one kind as lists: units, or names with outcomes, or receivers with outcomes.
+fn lists(streams: &[Stream]) -> Vec<Arg> {
+    let (mut ints, mut texts, mut outcomes) = (Vec::new(), Vec::new(), Vec::new());
+    for stream in streams {
+        match stream {
+            Stream::All | Stream::Failed => {}
+            Stream::Unit(id) => ints.push(*id),
+            Stream::Name(id, success) => {
+                ints.push(*id);
+                outcomes.push(*success);
+            }
+            Stream::Receiver(id, success) => {
+                texts.push(id.to_string());
+                outcomes.push(*success);
+            }
+        }
+    }
+    let mut args = Vec::new();
+    if texts.is_empty() {
+        args.push(Arg::Ints(ints));
+    } else {
+        args.push(Arg::Texts(texts));
+    }
+    if !outcomes.is_empty() {
+        args.push(Arg::Bools(outcomes));
+    }
+    args
+}
+
+pub(super) async fn streams<S: Session>(
+    session: &mut S,
+    several: &[Stream],
+    bounds: Bounds,
+    order: Order,
+    limit: usize,
+) -> Result<Vec<i64>> {
+    let up = order == Order::OldestFirst;
+    let sql = match (several, up) {
+        ([Stream::Unit(_), _, ..], false) => S::Sql::STREAMS_UNIT,
+        ([Stream::Unit(_), _, ..], true) => S::Sql::STREAMS_UNIT_UP,
+        ([Stream::Name(..), _, ..], false) => S::Sql::STREAMS_NAME,
+        ([Stream::Name(..), _, ..], true) => S::Sql::STREAMS_NAME_UP,
+        ([Stream::Receiver(..), _, ..], false) => S::Sql::STREAMS_RECEIVER,
+        ([Stream::Receiver(..), _, ..], true) => S::Sql::STREAMS_RECEIVER_UP,
+        _ => "",
+    };
+    if !sql.is_empty() {
+        let mut args = vec![bounds.after.into(), bounds.before.into(), bound(limit)];
+        args.extend(lists(several));
+        return rows::ints(&session.rows("search events", sql, args).await?);
+    }
+    let mut seqs = Vec::new();
+    for one in several {
+        seqs.extend(stream(session, *one, bounds, order, limit).await?);
+    }
+    Ok(merge(seqs, order, limit))
+}
+
+pub(super) async fn stream_counts<S: Session>(session: &mut S, several: &[Stream]) -> Result<u64> {
+    let sql = match several {
+        [Stream::Unit(_), _, ..] => S::Sql::UNIT_COUNTS,
+        [Stream::Name(..), _, ..] => S::Sql::NAMES_COUNTS,
+        [Stream::Receiver(..), _, ..] => S::Sql::RECEIVERS_COUNTS,
+        _ => "",
+    };
+    if !sql.is_empty() {
+        return rows::count(&session.one("count events", sql, lists(several)).await?, 0);
+    }
+    let mut count = 0;
+    for one in several {
+        count += stream_count(session, *one).await?;
+    }
+    Ok(count)
 }
 
 pub(super) async fn stream_count<S: Session>(session: &mut S, stream: Stream) -> Result<u64> {

@@ -15,6 +15,7 @@ pub(in crate::store) enum Arg {
     Text(String),
     Bytes(Vec<u8>),
     Ints(Vec<i64>),
+    Bools(Vec<bool>),
     Texts(Vec<String>),
     /// A list of binary values.
     Keys(Vec<Vec<u8>>),

@@ -154,6 +154,16 @@ statements! {
         ORDER BY seq LIMIT $3";
     STREAM_RECEIVER_UP = "SELECT seq FROM event WHERE receiver_num = (SELECT num FROM receiver WHERE id = $4) \
         AND success = $5 AND seq > $1 AND seq < $2 ORDER BY seq LIMIT $3";
+    // Several streams at once, for an engine to which each question is a journey; otherwise empty.
+    STREAMS_UNIT = "";
+    STREAMS_UNIT_UP = "";
+    STREAMS_NAME = "";
+    STREAMS_NAME_UP = "";
+    STREAMS_RECEIVER = "";
+    STREAMS_RECEIVER_UP = "";
+    UNIT_COUNTS = "";
+    NAMES_COUNTS = "";
+    RECEIVERS_COUNTS = "";
     UNIT_COUNT = "SELECT events FROM unit WHERE id = $1";
     NAME_COUNTS = "SELECT succeeded, failed FROM name WHERE id = $1";
     RECEIVER_COUNTS = "SELECT succeeded, failed FROM receiver WHERE id = $1";

@@ -31,6 +31,7 @@ fn query(sql: &'static str, args: Vec<Arg>) -> Result<Query> {
             Arg::Text(value) => query.bind(value),
             Arg::Bytes(value) => query.bind(value),
             Arg::Ints(values) => query.bind(json_list(values)?),
+            Arg::Bools(values) => query.bind(json_list(values)?),
             Arg::Texts(values) => query.bind(json_list(values)?),
             Arg::Keys(values) => query.bind(json_list(
                 values.iter().map(|value| HEXLOWER.encode(value)),

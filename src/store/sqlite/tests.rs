@@ -47,7 +47,7 @@ async fn every_statement_is_valid_and_none_scans_a_table() {
     };
     let all = statements::SqliteStatements::ALL.iter();
     for (name, sql) in all.chain(statements::OWN).flat_map(parts) {
-        if sql.starts_with("BEGIN") {
+        if sql.is_empty() || sql.starts_with("BEGIN") {
             continue;
         }
         let steps = plan(&mut connection, sql).await;

@@ -24,6 +24,7 @@ macro_rules! store_suite {
                 streams:
                     every_stream_gives_its_events_in_both_orders_within_bounds,
                     counts_are_kept_for_every_stream,
+                    several_streams_of_one_kind_are_merged_and_counted_together,
                     a_stream_of_something_unknown_is_empty,
                     a_time_leads_to_the_first_event_at_or_after_it;
                 hostile:

@@ -188,3 +188,48 @@ pub(crate) async fn a_time_leads_to_the_first_event_at_or_after_it(scene: Scene)
         );
     }
 }
+
+pub(crate) async fn several_streams_of_one_kind_are_merged_and_counted_together(scene: Scene) {
+    let (_, mut all) = filled(&scene).await;
+    all.extend([Stream::Unit(9_999), Stream::Name(9_999, true)]);
+    all.sort_by_key(|stream| format!("{stream:?}"));
+    all.dedup();
+    let kind = |stream: &Stream| std::mem::discriminant(stream);
+    for several in all.chunk_by(|a, b| kind(a) == kind(b)) {
+        let mut seqs = Vec::new();
+        let mut count = 0;
+        for stream in several {
+            let (up, whole) = (Order::OldestFirst, Bounds::default());
+            seqs.extend(scene.store.stream(*stream, whole, up, 1_000).await.unwrap());
+            count += scene.store.stream_count(*stream).await.unwrap();
+        }
+        seqs.sort_unstable();
+        let counted = scene.store.stream_counts(several).await.unwrap();
+        assert_eq!(counted, count, "{several:?}");
+        for (after, before) in [(0, i64::MAX), (7, 31), (39, 40)] {
+            let bounds = Bounds { after, before };
+            let inside = seqs.iter().filter(|seq| **seq > after && **seq < before);
+            let inside: Vec<i64> = inside.copied().collect();
+            for limit in [1, 5, 1_000] {
+                for order in [Order::OldestFirst, Order::NewestFirst] {
+                    let mut wanted = inside.clone();
+                    if order == Order::NewestFirst {
+                        wanted.reverse();
+                    }
+                    wanted.truncate(limit);
+                    let found = scene.store.streams(several, bounds, order, limit).await;
+                    assert_eq!(
+                        found.unwrap(),
+                        wanted,
+                        "{several:?} {bounds:?} {order:?} {limit}"
+                    );
+                }
+            }
+        }
+    }
+    let none = scene
+        .store
+        .streams(&[], Bounds::default(), Order::NewestFirst, 5);
+    assert!(none.await.unwrap().is_empty());
+    assert_eq!(scene.store.stream_counts(&[]).await.unwrap(), 0);
+}
