@@ -160,6 +160,9 @@ pub const SQLITE_CACHE_KIB: u32 = 2_048;
 pub const POSTGRES_CONNECTIONS: u32 = 10;
 /// Seconds after which a PostgreSQL connection is made anew.
 pub const POSTGRES_CONNECTION_SECONDS: u64 = 1_800;
+/// Seconds after which an idle PostgreSQL connection for reading is closed, and one for writing is asked
+/// for a sign of life before it is used.
+pub const POSTGRES_IDLE_SECONDS: u64 = 60;
 /// Seconds that an answer of the PostgreSQL server is waited for. The server itself gives up a
 /// statement after four fifths of it, and a wait for a lock, or for a client that is gone in the middle
 /// of a transaction, after a third.

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rmcp::ErrorData;
 use rmcp::model::{ResourceUpdatedNotificationParam, SubscriptionFilter};
@@ -23,7 +23,7 @@ use crate::domain::message::MessageKind;
 use crate::domain::text::quoted;
 use crate::domain::unit::UnitKey;
 use crate::limits;
-use crate::registry::{Change, Heard};
+use crate::registry::{Change, Following, Heard};
 
 /// The subscriptions of one connection.
 #[derive(Debug, Default)]
@@ -204,7 +204,7 @@ impl Subscriptions {
         watched
             .lock()
             .extend(uris.filter_map(|uri| Some((uri.clone(), What::of(uri)?))));
-        let telling = tell(cx, &watched, Way::Listen(context.sink().clone()));
+        let telling = tell(cx, &watched, Way::Listen(context.sink().clone()), None);
         tokio::select! {
             () = telling => {}
             () = context.cancelled() => {}
@@ -230,16 +230,17 @@ impl Subscriptions {
         })?;
         // Before it is answered: what changes after the answer is heard.
         let following = cx.registry().follow(&cx.principal).await;
-        let following = following.map_err(|error| protocol_error(&error))?;
+        let mut following = Some(following.map_err(|error| protocol_error(&error))?);
         let watched = {
             let mut older = self.older();
             let older = older.get_or_insert_with(|| {
                 let watched = Watched::default();
                 let end = self.closing.child_token();
                 let (set, ended, cx) = (watched.clone(), end.clone(), cx.clone());
+                let following = following.take();
                 tokio::spawn(async move {
                     tokio::select! {
-                        () = tell(&cx, &set, Way::Peer(peer)) => {}
+                        () = tell(&cx, &set, Way::Peer(peer), following) => {}
                         () = ended.cancelled() => {}
                     }
                 });
@@ -254,7 +255,6 @@ impl Subscriptions {
             older.watched.clone()
         };
         watched.resolve(&cx, false).await;
-        drop(following);
         Ok(())
     }
 
@@ -325,10 +325,18 @@ impl Way {
 
 /// Follows the log and sends the address of everything that changed, as long as that is taken. A
 /// database that is away is waited for.
-async fn tell(cx: &ToolCx, watched: &Watched, way: Way) {
+async fn tell(cx: &ToolCx, watched: &Watched, way: Way, first: Option<Following>) {
+    let mut first = first;
     let mut waited = false;
     loop {
-        let mut following = match cx.registry().follow(&cx.principal).await {
+        let begun = Instant::now();
+        let followed = match first.take() {
+            Some(following) => Ok(following),
+            None => cx.registry().follow(&cx.principal).await,
+        };
+        // A moment is made up for; what happened in a longer wait is not known.
+        waited |= begun.elapsed() > Duration::from_millis(limits::FOLLOW_RETRY_MILLIS);
+        let mut following = match followed {
             Ok(following) => following,
             Err(error) => {
                 tracing::debug!(%error, "the registry cannot be followed now");

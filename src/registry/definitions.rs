@@ -99,7 +99,9 @@ impl Registry {
                 }
                 let store = self.store().await?;
                 if created {
-                    warnings.extend(other_version_in_gates(store.as_ref(), &receiver).await?);
+                    let other = other_version_in_gates(store.as_ref(), &receiver).await;
+                    let other = Self::beside(other, &mut warnings);
+                    warnings.extend(other);
                 }
                 warnings.extend(self.storage_warning(store.as_ref(), options));
                 Ok(ReceiverWritten {
@@ -293,18 +295,21 @@ impl Registry {
         mut warnings: Vec<Warning>,
         messages: Vec<crate::domain::command::MessageNote>,
     ) -> Result<GroupWritten> {
-        let receivers = members(store, &group).await?;
+        let receivers = Self::beside(members(store, &group).await, &mut warnings);
         if receivers.iter().any(|r| r.unchecked_refs) {
             warnings.push(unchecked_refs());
         }
         let passing = if group.enabled {
             let look = self
                 .look_at_gate(store, &group, None, limits::PASSING_COUNT)
-                .await?;
-            Some(PassingUnits {
-                count: look.passing,
-                exact: look.next.is_none(),
-            })
+                .await;
+            let passing = look.map(|look| {
+                Some(PassingUnits {
+                    count: look.passing,
+                    exact: look.next.is_none(),
+                })
+            });
+            Self::beside(passing, &mut warnings)
         } else {
             None
         };

@@ -110,7 +110,8 @@ impl Registry {
                     .flat_map(|gate| gate.state.members.iter().map(|(id, _)| *id))
                     .collect();
                 let ids: Vec<_> = waited.into_iter().collect();
-                let members = self.receivers(store.as_ref(), &ids).await?;
+                let members = self.receivers(store.as_ref(), &ids).await;
+                let members = Self::beside(members, &mut warnings);
                 Ok(EventWritten {
                     event: *event,
                     receiver,

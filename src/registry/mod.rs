@@ -150,6 +150,20 @@ impl Registry {
             .map_err(Error::from)
     }
 
+    /// What is told beside something that is written already. Where it cannot be read now, that is said:
+    /// to refuse would let the caller write again.
+    fn beside<T: Default>(read: Result<T>, warnings: &mut Vec<Warning>) -> T {
+        read.unwrap_or_else(|error| {
+            tracing::debug!(%error, "what goes with an answer could not be read");
+            warnings.push(Warning {
+                code: "details_missing",
+                text: "It is written. What is usually told beside it could not be read now."
+                    .to_owned(),
+            });
+            T::default()
+        })
+    }
+
     /// The id of what the command's idempotency key made before.
     async fn first_use(
         &self,

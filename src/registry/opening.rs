@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, watch};
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
@@ -55,8 +55,13 @@ struct Shared {
     clock: Arc<dyn Clock>,
     cell: OnceCell<Arc<Opened>>,
     last_failure: Mutex<Option<Refusal>>,
+    /// The attempt to open that is under way: all who wait, wait for the same one.
+    attempt: Mutex<Option<watch::Receiver<Option<Attempted>>>>,
     tasks: TaskTracker,
 }
+
+/// What an attempt to open came to.
+type Attempted = std::result::Result<Arc<Opened>, Arc<StoreError>>;
 
 impl Opening {
     pub(super) fn new(opener: Arc<dyn Opener>, clock: Arc<dyn Clock>) -> Self {
@@ -68,6 +73,7 @@ impl Opening {
                 clock,
                 cell: OnceCell::new(),
                 last_failure,
+                attempt: Mutex::new(None),
                 tasks,
             }),
         }
@@ -75,12 +81,31 @@ impl Opening {
 
     /// Begins without waiting.
     pub(super) fn start(&self) {
+        self.attempt();
+    }
+
+    /// An attempt to open, in a task of its own: when a caller stops waiting, it goes on.
+    fn attempt(&self) -> watch::Receiver<Option<Attempted>> {
+        let attempt = self.shared.attempt.lock();
+        let mut attempt = attempt.unwrap_or_else(PoisonError::into_inner);
+        if let Some(running) = attempt.as_ref()
+            // A task that failed leaves no answer.
+            && running.borrow().is_none()
+            && running.has_changed().is_ok()
+        {
+            return running.clone();
+        }
+        let (done, running) = watch::channel(None);
+        *attempt = Some(running.clone());
         let shared = self.shared.clone();
         self.shared.tasks.spawn(async move {
-            if let Err(error) = shared.open().await {
+            let opened = shared.open().await;
+            if let Err(error) = &opened {
                 tracing::warn!(%error, "the database could not be opened; the next request tries again");
             }
+            done.send_replace(Some(opened));
         });
+        running
     }
 
     /// The open store, waiting for it a bounded time.
@@ -88,12 +113,17 @@ impl Opening {
         if let Some(opened) = self.shared.cell.get() {
             return Ok(opened.clone());
         }
-        // A task of its own: when this caller stops waiting, opening goes on.
-        let shared = self.shared.clone();
-        let attempt = self.shared.tasks.spawn(async move { shared.open().await });
-        match timeout(Duration::from_secs(limits::WAIT_SECONDS), attempt).await {
-            Ok(Ok(opened)) => opened,
-            Ok(Err(join)) => Err(Error::internal(join)),
+        let mut attempt = self.attempt();
+        let opened = attempt.wait_for(Option::is_some);
+        match timeout(Duration::from_secs(limits::WAIT_SECONDS), opened).await {
+            Ok(Ok(opened)) => match opened.as_ref() {
+                Some(Ok(opened)) => Ok(opened.clone()),
+                Some(Err(error)) => Err(Error::from_shared(error)),
+                None => Err(Error::internal(
+                    "an attempt to open ended without an answer",
+                )),
+            },
+            Ok(Err(gone)) => Err(Error::internal(gone)),
             Err(_) => Err(Error::Refused(Refusal::Unavailable {
                 why: "it is still being opened or migrated".to_owned(),
                 hint: "Wait a moment.".to_owned(),
@@ -137,14 +167,14 @@ impl Opening {
         let most = Duration::from_secs(limits::CLOSE_SECONDS);
         if timeout(most, closed).await.is_err() {
             tracing::warn!(
-                "the database could not be closed in time: it is locked by another process"
+                "the database could not be closed in time: it is locked by another process, or away"
             );
         }
     }
 }
 
 impl Shared {
-    async fn open(&self) -> Result<Arc<Opened>> {
+    async fn open(&self) -> Attempted {
         let opened = self
             .cell
             .get_or_try_init(|| async {
@@ -164,7 +194,7 @@ impl Shared {
             }
             Err(error) => {
                 *last_failure = error.as_refusal();
-                Err(error.into())
+                Err(Arc::new(error))
             }
         }
     }

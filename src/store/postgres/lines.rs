@@ -52,6 +52,21 @@ pub(super) fn pool(options: &PostgresOptions) -> Result<Pool> {
         .map_err(|error| StoreError::unavailable(error.to_string(), "Report this as a defect."))
 }
 
+/// Closes connections that nobody has needed for a while, as long as there is the pool.
+pub(super) async fn tidy(pool: Pool) {
+    let pool = {
+        let weak = pool.weak();
+        drop(pool);
+        weak
+    };
+    let idle = Duration::from_secs(limits::POSTGRES_IDLE_SECONDS);
+    loop {
+        tokio::time::sleep(idle).await;
+        let Some(pool) = pool.upgrade() else { return };
+        pool.retain(|line, _| line.is_ready() && line.idle() < idle);
+    }
+}
+
 /// A connection, waiting for one a bounded time.
 pub(super) async fn take(pool: &Pool, options: &PostgresOptions) -> Result<PooledLine> {
     let timeouts = managed::Timeouts::wait_millis(options.patience.as_millis() as u64);

@@ -59,7 +59,7 @@ impl Engine for PostgresStore {
     }
 
     fn was_dead(reader: &PooledLine) -> bool {
-        reader.is_dead()
+        reader.was_dead()
     }
 
     async fn write(&self, commands: &[Command], now: Timestamp) -> Result<Vec<Decided>> {
@@ -70,7 +70,7 @@ impl Engine for PostgresStore {
         loop {
             let mut reader = Engine::reader(self).await?;
             let decided = preview(&mut reader, command, now).await;
-            if decided.is_ok() || !reader.is_dead() {
+            if decided.is_ok() || !reader.was_dead() {
                 return decided;
             }
         }
@@ -106,8 +106,10 @@ async fn preview(line: &mut Line, command: &Command, now: Timestamp) -> Result<D
     line.command("begin a preview", statements::BEGIN_PREVIEW)
         .await?;
     let decided = sql::preview(line, command, now, migrate::check_readable).await;
-    // After an error too: the line goes back to the pool without a transaction.
-    line.command("end a preview", "ROLLBACK").await?;
+    if line.is_ready() {
+        // After an error too: the line goes back to the pool without a transaction.
+        line.command("end a preview", "ROLLBACK").await?;
+    }
     decided
 }
 

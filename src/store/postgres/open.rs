@@ -56,6 +56,8 @@ pub async fn open(options: &PostgresOptions, ids: &dyn IdSource) -> Result<Postg
     let row = line
         .one("read the registry", statements::REGISTRY_ID, Vec::new())
         .await?;
+    let readers = lines::pool(options)?;
+    tokio::spawn(lines::tidy(readers.clone()));
     Ok(PostgresStore {
         info: StoreInfo {
             engine: "postgresql",
@@ -68,7 +70,7 @@ pub async fn open(options: &PostgresOptions, ids: &dyn IdSource) -> Result<Postg
         },
         options: options.clone(),
         writer: Mutex::new(Writing::new(options.clone(), line)),
-        readers: lines::pool(options)?,
+        readers,
         wakes: Wakes::new(),
     })
 }

@@ -13,10 +13,14 @@ use super::errors::{classify, ends_connection, is_answer};
 use super::options::PostgresOptions;
 use super::statements::{self, PostgresStatements};
 use crate::domain::decide::Plan;
+use crate::limits;
 use crate::store::sql::{Arg, Columns, Recorders, Session};
 use crate::store::{Result, StoreError};
 
 pub(super) type Query = sqlx::query::Query<'static, Postgres, PgArguments>;
+
+/// The longest wait for a sign of life.
+const ANSWER: Duration = Duration::from_secs(2);
 
 /// How a connection is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +42,10 @@ pub(in crate::store) struct Line {
     answered: bool,
     patience: Duration,
     made: Instant,
+    /// When it was last of use.
+    used: Instant,
+    /// Whether it has ever answered, beyond being made.
+    proven: bool,
 }
 
 impl Line {
@@ -56,6 +64,8 @@ impl Line {
             answered: false,
             patience,
             made: Instant::now(),
+            used: Instant::now(),
+            proven: false,
         };
         // The server gives up a little earlier than this side, and says so. A transaction whose client
         // is gone must not keep the others from writing.
@@ -86,6 +96,31 @@ impl Line {
     /// Whether it broke, perhaps long ago.
     pub(super) fn is_dead(&self) -> bool {
         self.health == Health::Dead
+    }
+
+    /// Whether it broke and had been of use: then a new one may be.
+    pub(super) fn was_dead(&self) -> bool {
+        self.is_dead() && self.proven
+    }
+
+    /// Whether the other end is still there: asked, and answered soon, where it was silent for long.
+    pub(super) async fn answers(&mut self) -> bool {
+        if self.used.elapsed() < Duration::from_secs(limits::POSTGRES_IDLE_SECONDS) {
+            return self.is_ready();
+        }
+        let patience = self.patience;
+        self.patience = ANSWER.min(patience);
+        let answered = self
+            .command("look for the server", "SELECT 1")
+            .await
+            .is_ok();
+        self.patience = patience;
+        answered
+    }
+
+    /// How long it has not been of use.
+    pub(super) fn idle(&self) -> Duration {
+        self.used.elapsed()
     }
 
     /// Whether the server answered the last statement with an error.
@@ -171,6 +206,8 @@ impl Line {
         match done {
             Ok(value) => {
                 self.health = Health::Ready;
+                self.used = Instant::now();
+                self.proven = true;
                 Ok(value)
             }
             Err(error) => {

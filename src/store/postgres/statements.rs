@@ -44,17 +44,18 @@ pub(super) const PREPARE_LINE: &str = "SET search_path = epr_mcp; SET jit = off;
     SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_material = off; \
     SET client_min_messages = warning; \
     SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
-/// Takes the lock, alone, then reads what each write begins with: in READ COMMITTED each statement
+/// Takes the lock, alone, then reads the transaction's number and what each write begins with: in READ COMMITTED each statement
 /// sees all that was committed before it.
 pub(super) const BEGIN: &str = concat!(
-    "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; ",
+    "BEGIN ISOLATION LEVEL READ COMMITTED; ",
     lock!(),
-    "; ",
+    "; SELECT pg_current_xact_id()::text; ",
     registry_columns!()
 );
+/// What became of a transaction.
+pub(super) const TRANSACTION: &str = "SELECT pg_xact_status($1::text::xid8)";
 /// Waits until no transaction that writes is left.
-pub(super) const BEGIN_TO_LOOK: &str =
-    concat!("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; ", lock!());
+pub(super) const BEGIN_TO_LOOK: &str = concat!("BEGIN ISOLATION LEVEL READ COMMITTED; ", lock!());
 /// One snapshot for all that is read.
 pub(super) const BEGIN_PREVIEW: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 /// One journey for the rows of all commands. An event or message without its receiver or group fails.
@@ -102,6 +103,7 @@ pub(super) const OWN: &[(&str, &str)] = &[
     ("INSERT_AUDIT", INSERT_AUDIT),
     ("RECEIVER_NUMS", RECEIVER_NUMS),
     ("GROUP_NUMS", GROUP_NUMS),
+    ("TRANSACTION", TRANSACTION),
     ("REGISTRY_ID", REGISTRY_ID),
 ];
 

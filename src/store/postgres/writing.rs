@@ -11,7 +11,7 @@ use super::statements;
 use crate::domain::command::Command;
 use crate::domain::time::Timestamp;
 use crate::limits;
-use crate::store::sql::{self, Memory};
+use crate::store::sql::{self, Arg, Columns as _, Memory, Session as _};
 use crate::store::{Cutoffs, Decided, Pruned, Result, StoreError};
 
 /// Between two attempts to learn what became of a commit.
@@ -41,7 +41,7 @@ impl Writing {
         commands: &[Command],
         now: Timestamp,
     ) -> Result<Vec<Decided>> {
-        let (mut line, registry) = self.begin().await?;
+        let (mut line, Begun { registry, id }) = self.begin().await?;
         // Forgotten if this goes wrong: what was learnt may be rolled back.
         let mut memory = std::mem::take(&mut self.memory);
         let step = self.options.step();
@@ -62,14 +62,14 @@ impl Writing {
             Err(error) if line.was_answered() => Err(error),
             Err(error) => {
                 drop(line);
-                self.look_up(decided, error).await
+                self.look_up(decided, &id, error).await
             }
         }
     }
 
     /// Deletes what is older than `cutoffs`, looking at up to `limit` rows of each kind.
     pub(super) async fn prune(&mut self, cutoffs: &Cutoffs, limit: usize) -> Result<Pruned> {
-        let (mut line, registry) = self.begin().await?;
+        let (mut line, Begun { registry, .. }) = self.begin().await?;
         let pruned = sql::prune(&mut line, &registry, cutoffs, limit).await?;
         line.command("commit a pruning", "COMMIT").await?;
         self.line = Some(line);
@@ -93,26 +93,35 @@ impl Writing {
     }
 
     /// Begins a transaction with the write lock, on a new connection if the one at hand turns out to be
-    /// dead; gives the registry's row.
-    async fn begin(&mut self) -> Result<(Line, PgRow)> {
-        if let Some(mut line) = self.line.take() {
+    /// dead.
+    async fn begin(&mut self) -> Result<(Line, Begun)> {
+        if let Some(mut line) = self.line.take()
+            && line.answers().await
+        {
             match begin_on(&mut line).await {
-                Ok(registry) => return Ok((line, registry)),
+                Ok(begun) => return Ok((line, begun)),
                 Err(_) if line.is_dead() => {}
                 Err(error) => return Err(error),
             }
         }
+        // What was learnt may be of a server that had more than this one.
+        self.memory = Memory::default();
         let mut line = Line::connect(&self.options).await?;
-        let registry = begin_on(&mut line).await?;
-        Ok((line, registry))
+        let begun = begin_on(&mut line).await?;
+        Ok((line, begun))
     }
 
     /// What became of a transaction whose commit was not answered. It ended, one way or the other, when
     /// its lock can be taken; only then does looking tell.
-    async fn look_up(&mut self, decided: Vec<Decided>, error: StoreError) -> Result<Vec<Decided>> {
+    async fn look_up(
+        &mut self,
+        decided: Vec<Decided>,
+        id: &str,
+        error: StoreError,
+    ) -> Result<Vec<Decided>> {
         let asked = Instant::now();
         loop {
-            match self.looked_up(&decided).await {
+            match self.looked_up(&decided, id).await {
                 Ok(true) => return Ok(decided),
                 Ok(false) => return Err(error),
                 Err(still) if asked.elapsed() > self.options.patience => {
@@ -125,22 +134,35 @@ impl Writing {
         }
     }
 
-    async fn looked_up(&mut self, decided: &[Decided]) -> Result<bool> {
+    async fn looked_up(&mut self, decided: &[Decided], id: &str) -> Result<bool> {
+        const DOING: &str = "look up a commit";
         let mut line = Line::connect(&self.options).await?;
-        line.command("look up a commit", statements::BEGIN_TO_LOOK)
-            .await?;
-        let is_written = sql::is_written(&mut line, decided).await?;
-        line.command("look up a commit", "ROLLBACK").await?;
+        line.command(DOING, statements::BEGIN_TO_LOOK).await?;
+        // The server knows what became of it; another one, which has taken its place, may have given the
+        // number to another transaction. So both have to say so.
+        let args = vec![Arg::Text(id.to_owned())];
+        let row = line.one(DOING, statements::TRANSACTION, args).await?;
+        let committed = row.text_or_null(0)? == Some("committed");
+        let is_written = committed && sql::is_written(&mut line, decided).await?;
+        line.command(DOING, "ROLLBACK").await?;
         self.line = Some(line);
         Ok(is_written)
     }
 }
 
-async fn begin_on(line: &mut Line) -> Result<PgRow> {
+/// A transaction that has the write lock.
+struct Begun {
+    /// The registry's row.
+    registry: PgRow,
+    /// The server's number for it.
+    id: String,
+}
+
+async fn begin_on(line: &mut Line) -> Result<Begun> {
     let mut rows = line.command("begin a write", statements::BEGIN).await?;
-    let registry = rows
-        .pop()
-        .ok_or_else(|| StoreError::inconsistent("registry", "its row is missing"))?;
+    let missing = || StoreError::inconsistent("registry", "its row is missing");
+    let registry = rows.pop().ok_or_else(missing)?;
+    let id = rows.pop().ok_or_else(missing)?.text(0)?.to_owned();
     sql::check_readable::<Line>(&registry, migrate::check_readable)?;
-    Ok(registry)
+    Ok(Begun { registry, id })
 }
