@@ -10,7 +10,7 @@ use crate::domain::id::IdSource;
 use crate::registry::Opener;
 use crate::store::postgres::{self, PostgresOptions, PostgresSettings, PostgresStore};
 use crate::store::sqlite::{self, Durability, Journal, SqliteOptions, SqliteStore};
-use crate::store::{Store, StoreError};
+use crate::store::{Inspected, Store, StoreError};
 
 /// A database and how it is to be opened.
 #[derive(Debug, Clone)]
@@ -75,10 +75,14 @@ impl Database {
         }
     }
 
-    /// The version of its schema, 0 if it has none, without changing it.
-    pub(super) async fn inspect(&self) -> Result<i64, StoreError> {
+    /// What can be told of it without changing it.
+    pub(super) async fn inspect(&self) -> Result<Inspected, StoreError> {
         match self {
-            Self::Sqlite(options) => sqlite::inspect(options).await,
+            Self::Sqlite(options) => Ok(Inspected {
+                version: sqlite::inspect(options).await?,
+                may_make: true,
+                warnings: Vec::new(),
+            }),
             Self::Postgres(options) => postgres::inspect(options).await,
         }
     }

@@ -8,6 +8,7 @@ use super::database::{self, Database};
 use super::{say, setup};
 use crate::config::Options;
 use crate::registry::{Error, Registry};
+use crate::store::Inspected;
 
 /// Flags of `doctor`.
 #[derive(Debug, Args)]
@@ -23,7 +24,11 @@ pub(super) async fn run(options: &Options, args: &DoctorArgs) -> anyhow::Result<
         "version",
         &format!("{} ({})", env!("CARGO_PKG_VERSION"), std::env::consts::OS),
     );
-    let source = if options.db.is_some() {
+    let named = options
+        .db
+        .as_deref()
+        .is_some_and(|db| !db.trim().is_empty());
+    let source = if named {
         "--db, EPR_DB or the settings file"
     } else {
         "default"
@@ -49,7 +54,7 @@ pub(super) async fn run(options: &Options, args: &DoctorArgs) -> anyhow::Result<
         }
     };
     report.tell("database", &format!("{} ({source})", registry.location()));
-    match unopened(options).await {
+    match unopened(options, &report).await {
         Ok(None) => {}
         Ok(Some(why)) => {
             report.warn("database", &why);
@@ -68,9 +73,18 @@ pub(super) async fn run(options: &Options, args: &DoctorArgs) -> anyhow::Result<
 }
 
 /// Why the database is not opened here, if opening would change it: that is for a server to do.
-async fn unopened(options: &Options) -> anyhow::Result<Option<String>> {
+async fn unopened(options: &Options, report: &Report) -> anyhow::Result<Option<String>> {
     let database = database::configured(options)?;
-    let found = database.inspect().await.map_err(database::told)?;
+    let Inspected {
+        version: found,
+        may_make,
+        warnings,
+    } = database.inspect().await.map_err(database::told)?;
+    if found < database.built_for() {
+        for warning in &warnings {
+            report.warn("storage", warning);
+        }
+    }
     let own = database.built_for();
     let (missing, who) = match &database {
         Database::Sqlite(_) => (
@@ -78,7 +92,12 @@ async fn unopened(options: &Options) -> anyhow::Result<Option<String>> {
             "`epr-mcp migrate`, or a server when it starts, brings it up to date",
         ),
         Database::Postgres(_) => (
-            "the server answers; there is no registry in the database yet; a server makes it when it starts",
+            if may_make {
+                "the server answers; there is no registry in the database yet; a server makes it when it starts"
+            } else {
+                "the server answers; there is no registry in the database yet, and this user may not make it: run \
+                 `epr-mcp migrate` as the owner of the database"
+            },
             "a server refuses it until `epr-mcp migrate` has brought it up to date",
         ),
     };

@@ -63,7 +63,7 @@ fn configuration(mut command: clap::Command) -> anyhow::Result<String> {
             .get_arguments()
             .filter(|a| !shared.contains(&a.get_id().to_string())),
     )?;
-    for name in ["demo", "migrate", "doctor"] {
+    for name in ["demo", "migrate", "backup", "doctor"] {
         if let Some(sub) = command.find_subcommand(name) {
             write!(
                 out,

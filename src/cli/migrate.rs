@@ -19,7 +19,7 @@ pub(super) struct MigrateArgs {
 pub(super) async fn run(options: &Options, args: &MigrateArgs) -> anyhow::Result<ExitCode> {
     let database = configured(options)?.migrating();
     let place = database.location();
-    let before = database.inspect().await.map_err(told)?;
+    let before = database.inspect().await.map_err(told)?.version;
     let own = database.built_for();
     if args.check {
         let up_to_date = before >= own;

@@ -124,6 +124,8 @@ pub(super) fn local_name(given: Option<String>) -> anyhow::Result<String> {
         .filter(|name| !name.trim().is_empty())
         .or_else(|| from("USER"))
         .or_else(|| from("USERNAME"))
+        // Containers and timers often have no such variable.
+        .or_else(|| whoami::username().ok())
         .unwrap_or_else(|| "local".to_owned());
     let mut check = FieldCheck::default();
     check.identity("EPR_PRINCIPAL (--principal)", &name);

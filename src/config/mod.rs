@@ -4,6 +4,7 @@
 //! A setting is one field of [`Options`]; its doc comment is the reference that `--help` and
 //! `docs/CONFIGURATION.md` show.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use clap::builder::{OsStringValueParser, TypedValueParser as _};
@@ -11,7 +12,7 @@ use clap::{Args, ValueEnum};
 use serde::Deserialize;
 
 /// Settings that every command knows.
-#[derive(Debug, Clone, Default, Args, Deserialize)]
+#[derive(Clone, Default, Args, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Options {
     /// The database: a file path, sqlite://PATH, or postgres://USER@HOST:PORT/DATABASE?sslmode=verify-full.
@@ -21,7 +22,7 @@ pub struct Options {
         global = true,
         env = "EPR_DB",
         hide_env_values = true,
-        value_name = "PATH|URL",
+        value_name = "PATH or URL",
         help_heading = "Database"
     )]
     pub db: Option<String>,
@@ -168,6 +169,13 @@ pub struct Options {
     pub config: Option<PathBuf>,
 }
 
+/// Without what may hold a password.
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options").finish_non_exhaustive()
+    }
+}
+
 /// `--sqlite-synchronous`
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -222,12 +230,14 @@ pub enum ConfigError {
         source: std::io::Error,
     },
     /// The file is not as it must be.
-    #[error("the settings file {} is not valid: {source}", path.display())]
+    #[error("the settings file {} is not valid: line {line}: {why}", path.display())]
     Invalid {
         /// The file.
         path: PathBuf,
-        /// Where and why.
-        source: Box<toml::de::Error>,
+        /// Where: the line itself may hold a password and is not shown.
+        line: usize,
+        /// Why.
+        why: String,
     },
     /// A setting that this version does not know what to do with.
     #[error("{0}")]
@@ -250,9 +260,13 @@ impl Options {
             path: path.clone(),
             source,
         })?;
-        let file: Self = toml::from_str(&text).map_err(|source| ConfigError::Invalid {
-            path,
-            source: Box::new(source),
+        let file: Self = toml::from_str(&text).map_err(|error| {
+            let before = error.span().and_then(|span| text.get(..span.start));
+            ConfigError::Invalid {
+                path,
+                line: before.map_or(1, |before| before.matches('\n').count() + 1),
+                why: error.message().to_owned(),
+            }
         })?;
         Ok(Self {
             db: self.db.or(file.db),
@@ -306,6 +320,17 @@ fn parse_database(db: &str) -> Result<Database, ConfigError> {
     {
         return Ok(Database::Postgres(db.to_owned()));
     }
+    // What is nearly a URL, or is what libpq takes, is no file.
+    let like = |begin: &str| {
+        db.get(..begin.len())
+            .is_some_and(|head| head.eq_ignore_ascii_case(begin))
+    };
+    if like("postgres:") || like("postgresql:") || (like("host=") || db.contains(" dbname=")) {
+        return Err(ConfigError::Unsupported(
+            "the database is named neither by a path nor by a URL: write postgres://USER@HOST:PORT/DATABASE"
+                .to_owned(),
+        ));
+    }
     let path = db
         .strip_prefix("sqlite://")
         .or_else(|| db.strip_prefix("sqlite:"))
@@ -348,7 +373,13 @@ mod tests {
             parse_database("postgres://localhost:5432").unwrap(),
             Database::Postgres("postgres://localhost:5432".to_owned())
         );
-        for bad in ["mysql://x", ":memory:", "sqlite://"] {
+        for bad in [
+            "mysql://x",
+            "postgres:/localhost/db",
+            "host=localhost dbname=epr",
+            ":memory:",
+            "sqlite://",
+        ] {
             assert!(parse_database(bad).is_err(), "{bad}");
         }
     }
@@ -369,7 +400,17 @@ mod tests {
             (Some("/from/flag.db"), Some("debug"))
         );
         std::fs::write(&path, "dbb = 1\n").unwrap();
-        let error = flags.with_file().unwrap_err().to_string();
+        let error = flags.clone().with_file().unwrap_err().to_string();
         assert!(error.contains("dbb"), "{error}");
+        std::fs::write(
+            &path,
+            "log = \"info\"\ndb = \"postgres://u:s3\\cret@h/d\"\n",
+        )
+        .unwrap();
+        let error = flags.with_file().unwrap_err().to_string();
+        assert!(
+            error.contains("line 2") && !error.contains("cret"),
+            "{error}"
+        );
     }
 }

@@ -235,7 +235,7 @@ pub(crate) mod common {
     .with_confirmation();
     pub(crate) const IDEMPOTENCY_KEY: Param = Param::text(
         "idempotency_key",
-        "a repeated call with the same key and content gives the first result",
+        "a repeated call by the same principal with the same key and content gives the first result",
     );
 }
 

@@ -32,7 +32,7 @@ use self::flight::Flights;
 use self::lines::{Lines, Read};
 use self::message::{Understood, fault_line, too_long, understand};
 use self::output::Output;
-use super::McpServer;
+use super::{McpServer, subscriptions};
 use crate::limits;
 
 /// Seconds that calls in progress are given when the input has ended.
@@ -102,6 +102,8 @@ struct Stdio<R> {
     lines: Lines<R>,
     output: Option<Output>,
     flights: Flights,
+    /// Subscriptions that are open.
+    listens: Flights,
     /// Answers to faulty lines that are not on their way yet.
     faults: VecDeque<Vec<u8>>,
     /// Whether a request has begun the session.
@@ -116,9 +118,17 @@ impl<R: AsyncRead + Unpin> Stdio<R> {
             lines: Lines::new(input, most),
             output: Some(Output::start(output)),
             flights: Flights::default(),
+            listens: Flights::default(),
             faults: VecDeque::new(),
             begun: false,
             at_end: None,
+        }
+    }
+
+    /// Tells what would go on until it is told to end.
+    fn end(&mut self) {
+        if let Some(end) = self.at_end.take() {
+            end();
         }
     }
 
@@ -130,11 +140,18 @@ impl<R: AsyncRead + Unpin> Stdio<R> {
     ) -> Option<ClientJsonRpcMessage> {
         match &message {
             ClientJsonRpcMessage::Request(request) => {
-                // A subscription is open for as long as the client likes, and keeps nobody else out.
-                if !matches!(
+                if matches!(
                     request.request,
                     ClientRequest::SubscriptionsListenRequest(_)
                 ) {
+                    // It is open for as long as the client likes, and keeps nobody else out.
+                    if self.listens.count() >= limits::SUBSCRIPTIONS {
+                        let error = subscriptions::too_many(limits::SUBSCRIPTIONS, "subscriptions");
+                        self.faults.push_back(fault_line(Some(&request.id), &error));
+                        return None;
+                    }
+                    self.listens.took_off(request.id.clone(), bytes);
+                } else {
                     self.flights.took_off(request.id.clone(), bytes);
                 }
                 self.begun |= begins(&request.request);
@@ -146,6 +163,7 @@ impl<R: AsyncRead + Unpin> Stdio<R> {
                 {
                     // The SDK drops its answer.
                     self.flights.landed(id);
+                    self.listens.landed(id);
                 }
             }
             ClientJsonRpcMessage::Response(_) | ClientJsonRpcMessage::Error(_) => {}
@@ -184,7 +202,7 @@ impl<R: AsyncRead + Send + Unpin> Transport<RoleServer> for Stdio<R> {
         item: TxJsonRpcMessage<RoleServer>,
     ) -> impl Future<Output = Result<(), Self::Error>> + Send + 'static {
         let sending = self.output.as_ref().map(Output::sender);
-        let flights = self.flights.clone();
+        let (flights, listens) = (self.flights.clone(), self.listens.clone());
         async move {
             let answers = match &item {
                 TxJsonRpcMessage::<RoleServer>::Response(response) => Some(response.id.clone()),
@@ -198,6 +216,7 @@ impl<R: AsyncRead + Send + Unpin> Transport<RoleServer> for Stdio<R> {
             };
             if let Some(id) = answers {
                 flights.landed(&id);
+                listens.landed(&id);
             }
             sent
         }
@@ -212,7 +231,10 @@ impl<R: AsyncRead + Send + Unpin> Transport<RoleServer> for Stdio<R> {
                 self.faults.pop_front();
             }
             let read = tokio::select! {
-                () = output.failed() => return None,
+                () = output.failed() => {
+                    self.end();
+                    return None;
+                }
                 read = async {
                     self.flights
                         .below(limits::MCP_CALLS_IN_FLIGHT, limits::MCP_BYTES_IN_FLIGHT)
@@ -225,9 +247,7 @@ impl<R: AsyncRead + Send + Unpin> Transport<RoleServer> for Stdio<R> {
                 Read::Rest(line) => (understand(&line, true), line.len()),
                 Read::TooLong { scan, size } => (too_long(&scan, size), 0),
                 Read::End => {
-                    if let Some(end) = self.at_end.take() {
-                        end();
-                    }
+                    self.end();
                     // The SDK gives calls in progress few seconds once it hears of the end.
                     let _ = timeout(
                         Duration::from_secs(LAST_CALLS_SECONDS),
@@ -238,6 +258,7 @@ impl<R: AsyncRead + Send + Unpin> Transport<RoleServer> for Stdio<R> {
                 }
                 Read::Failed(error) => {
                     tracing::warn!(%error, "the input cannot be read");
+                    self.end();
                     return None;
                 }
             };

@@ -296,7 +296,7 @@ impl Drop for Open<'_> {
     }
 }
 
-fn too_many(most: usize, what: &str) -> ErrorData {
+pub(crate) fn too_many(most: usize, what: &str) -> ErrorData {
     ErrorData::invalid_params(
         format!("This connection has {most} {what} already, and may not have more: end one first."),
         None,

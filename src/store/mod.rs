@@ -307,6 +307,17 @@ pub struct Remark {
     pub bad: bool,
 }
 
+/// What can be told of a database without changing it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Inspected {
+    /// The version of its schema; 0 where there is no registry.
+    pub version: i64,
+    /// Whether a registry could be made where there is none.
+    pub may_make: bool,
+    /// What an operator should know.
+    pub warnings: Vec<String>,
+}
+
 /// Where the rows are and how they are kept.
 #[derive(Debug, Clone, Default)]
 pub struct StoreInfo {

@@ -26,6 +26,11 @@ impl Flights {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.bytes().len()
+    }
+
     /// A request was handed on.
     pub(super) fn took_off(&self, id: RequestId, bytes: usize) {
         self.bytes().insert(id, bytes);

@@ -24,7 +24,7 @@ pub async fn backup(options: &PostgresOptions, to: &Path) -> Result<String> {
             "Name a new file.",
         ));
     }
-    if inspect(options).await? == 0 {
+    if inspect(options).await?.version == 0 {
         return Err(StoreError::unavailable(
             format!("there is no registry in {}", options.location()),
             "Name its database with EPR_DB (--db).",
@@ -47,6 +47,9 @@ pub async fn backup(options: &PostgresOptions, to: &Path) -> Result<String> {
         ])
         .arg(part.path())
         .envs(options.environment().await?)
+        .env_remove("PGHOSTADDR")
+        .env_remove("PGSERVICE")
+        .env_remove("PGOPTIONS")
         .stdin(Stdio::null())
         .kill_on_drop(true)
         .output()

@@ -6,7 +6,7 @@ use crate::store::Result;
 use crate::store::sql::{Columns as _, Session as _};
 
 /// Each counts the rows that are not as they must be.
-const FAULTS: [(&str, &str); 8] = [
+const FAULTS: [(&str, &str); 10] = [
     (
         "positions of events have gaps, or the running number is another",
         "SELECT count(*) FROM registry WHERE last_event_seq <> (SELECT count(*) FROM event) \
@@ -25,8 +25,20 @@ const FAULTS: [(&str, &str); 8] = [
     ),
     (
         "counters of receivers",
-        "SELECT count(*) FROM receiver r WHERE succeeded + failed <> \
-         (SELECT count(*) FROM event e WHERE e.receiver_num = r.num)",
+        "SELECT count(*) FROM receiver r LEFT JOIN (SELECT receiver_num, count(*) FILTER (WHERE success) AS passed, \
+         count(*) AS events FROM event GROUP BY receiver_num) e ON e.receiver_num = r.num \
+         WHERE r.succeeded <> coalesce(e.passed, 0) OR r.succeeded + r.failed <> coalesce(e.events, 0)",
+    ),
+    (
+        "counters of names",
+        "SELECT count(*) FROM name n LEFT JOIN (SELECT name_id, count(*) FILTER (WHERE success) AS passed, \
+         count(*) AS events FROM event GROUP BY name_id) e ON e.name_id = n.id \
+         WHERE n.succeeded <> coalesce(e.passed, 0) OR n.succeeded + n.failed <> coalesce(e.events, 0)",
+    ),
+    (
+        "newest events that are not kept",
+        "SELECT count(*) FROM (SELECT DISTINCT unit_id, receiver_num FROM event) e \
+         LEFT JOIN latest l ON l.unit_id = e.unit_id AND l.receiver_num = e.receiver_num WHERE l.seq IS NULL",
     ),
     (
         "counters of units",
@@ -49,7 +61,8 @@ const FAULTS: [(&str, &str); 8] = [
     ),
 ];
 
-/// Findings, empty when all is well. Reads every row, against one snapshot, and takes its time.
+/// Findings, empty when all is well. Reads every event and what follows from it, against one snapshot,
+/// and takes its time.
 pub(super) async fn run(options: &PostgresOptions) -> Result<Vec<String>> {
     let mut line = Line::connect(options).await?;
     line.be_patient().await?;

@@ -1,8 +1,13 @@
 //! What PostgreSQL's errors mean for an operator: postgresql.org/docs/current/errcodes-appendix.html.
 
+use sqlx::postgres::{PgDatabaseError, PgSeverity};
+
 use crate::store::StoreError;
 
-const RETRY: &str = "Try again in a moment.";
+/// What a writer does when it waits for the writers' lock.
+pub(super) const BEGINNING: &str = "begin a write";
+
+const RETRY: &str = "Wait a moment.";
 
 /// Whether the connection is of no more use: it broke, or the server ended it.
 pub(super) fn ends_connection(error: &sqlx::Error) -> bool {
@@ -12,10 +17,15 @@ pub(super) fn ends_connection(error: &sqlx::Error) -> bool {
         | sqlx::Error::Protocol(_)
         | sqlx::Error::WorkerCrashed => true,
         sqlx::Error::Database(error) => {
+            // What is fatal ends a session.
+            let fatal = error
+                .try_downcast_ref::<PgDatabaseError>()
+                .is_some_and(|e| matches!(e.severity(), PgSeverity::Fatal | PgSeverity::Panic));
             let code = error.code().unwrap_or_default();
             // Connection exceptions, an operator's intervention, a transaction that was idle too long,
             // statements that the server does not know any more or that another schema has changed.
-            code.starts_with("08")
+            fatal
+                || code.starts_with("08")
                 || matches!(
                     code.as_ref(),
                     "57P01" | "57P02" | "57P03" | "57P04" | "57P05" | "25P03" | "26000" | "0A000"
@@ -42,6 +52,10 @@ pub(super) fn classify(doing: &'static str, error: sqlx::Error) -> StoreError {
                 ),
             ),
             sqlx::Error::Tls(tls) => encryption(&tls),
+            sqlx::Error::Configuration(why) => StoreError::unavailable(
+                format!("the settings of the database do not go together: {why}"),
+                "Check EPR_DB (--db).",
+            ),
             sqlx::Error::Protocol(text) => StoreError::unavailable(
                 format!("the PostgreSQL server cannot be understood: {text}"),
                 format!(
@@ -55,27 +69,37 @@ pub(super) fn classify(doing: &'static str, error: sqlx::Error) -> StoreError {
     let code = database.code().unwrap_or_default().into_owned();
     let (why, hint): (String, &str) = match code.as_str() {
         "55P03" => (
-            "another process holds its write lock".to_owned(),
-            "Try again in a moment. If that does not help: `epr-mcp doctor` names who holds it.",
+            if doing == BEGINNING {
+                "another process holds its write lock".to_owned()
+            } else {
+                format!(
+                    "another session keeps a table of the registry locked (when asked to {doing})"
+                )
+            },
+            "Wait a moment. If that does not help: `epr-mcp doctor` names who holds it.",
         ),
         "57014" => (
             format!("a statement took too long ({text})"),
-            "Try again in a moment. If that does not help: the server is overloaded; --db-patience allows more.",
+            "Wait a moment. If that does not help: the server is overloaded; --db-patience allows more.",
         ),
         "57P01" | "57P02" | "57P03" => (
             format!("the PostgreSQL server is going down or coming up ({text})"),
             RETRY,
         ),
-        "25P03" | "57P05" => (
+        "25P03" | "25P04" | "57P05" => (
             format!("the PostgreSQL server ended the connection ({text})"),
             RETRY,
         ),
         "40001" | "40P01" => (format!("other work was in the way ({text})"), RETRY),
         "53300" => (
-            "the PostgreSQL server has no connection left".to_owned(),
-            "Raise its max_connections, or lower --db-connections of the processes that use it.",
+            format!("the PostgreSQL server has no connection left ({text})"),
+            "Raise its max_connections or the limit of the user, or lower --db-connections of the processes that use it.",
         ),
-        "53100" | "53000" | "54000" => (
+        "54000" => (
+            format!("the PostgreSQL server has reached a limit ({text})"),
+            "Look for sessions that listen and keep a transaction open.",
+        ),
+        "53100" | "53000" => (
             format!("the PostgreSQL server is out of room ({text})"),
             "Free some space on the server's disk.",
         ),
@@ -87,6 +111,10 @@ pub(super) fn classify(doing: &'static str, error: sqlx::Error) -> StoreError {
             "the PostgreSQL server takes no writes: it is a standby, or set to read-only"
                 .to_owned(),
             "Name the primary server with EPR_DB (--db).",
+        ),
+        "28000" if text.contains("no encryption") => (
+            format!("the PostgreSQL server refused the login ({text})"),
+            "Add ?sslmode=require, or better verify-full, to EPR_DB (--db).",
         ),
         "28P01" | "28000" => (
             format!("the PostgreSQL server refused the login ({text})"),

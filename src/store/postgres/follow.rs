@@ -28,7 +28,14 @@ pub(super) async fn watch(options: PostgresOptions, bell: Bell) {
                     tracing::debug!(%error, "the connection for notifications was lost");
                 }
             }
-            Ok(Err(error)) => tracing::debug!(%error, "no connection for notifications"),
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "no connection for notifications");
+                // A standby sends none, and to ask it each second would only cost.
+                for _ in 0..limits::POSTGRES_LISTEN_CHECK_SECONDS {
+                    bell.ring();
+                    tokio::time::sleep(second).await;
+                }
+            }
             Err(_) => tracing::debug!("no connection for notifications in time"),
         }
         bell.ring();
@@ -42,6 +49,7 @@ async fn listen(options: &PostgresOptions) -> Result<PgListener> {
         .max_connections(1)
         .max_lifetime(None)
         .idle_timeout(None)
+        .acquire_slow_level(log::LevelFilter::Off)
         .acquire_timeout(options.patience)
         .connect_lazy_with(options.connect().await?);
     let mut listener = PgListener::connect_with(&pool)

@@ -78,7 +78,7 @@ pub(super) async fn take(pool: &Pool, options: &PostgresOptions) -> Result<Poole
                 "all {} connections for reading are in use",
                 pool.status().max_size
             ),
-            "Try again in a moment; --db-connections allows more.",
+            "Wait a moment; --db-connections allows more.",
         )),
         Err(PoolError::Closed) => Err(StoreError::unavailable(
             "it is closed",
@@ -86,7 +86,7 @@ pub(super) async fn take(pool: &Pool, options: &PostgresOptions) -> Result<Poole
         )),
         Err(error) => Err(StoreError::unavailable(
             format!("no connection: {error}"),
-            "Try again in a moment.",
+            "Wait a moment.",
         )),
     }
 }

@@ -9,6 +9,7 @@
 mod backup;
 mod bulk;
 mod check;
+mod encryption;
 mod errors;
 mod follow;
 mod lines;

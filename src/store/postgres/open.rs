@@ -14,7 +14,7 @@ use super::writing::Writing;
 use crate::domain::id::IdSource;
 use crate::store::sql::{Columns as _, Session as _};
 use crate::store::wake::Wakes;
-use crate::store::{Result, Store, StoreError, StoreInfo};
+use crate::store::{Inspected, Result, Store, StoreError, StoreInfo};
 
 /// The oldest server that this engine is for.
 const OLDEST: i64 = 150_000;
@@ -26,6 +26,10 @@ const SURROUNDINGS: &str = "SELECT current_setting('server_version_num')::bigint
     (SELECT string_agg(n.nspname || '.' || c.relname, ', ' ORDER BY c.relname) FROM pg_catalog.pg_class c \
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p') AND n.nspname <> 'epr_mcp' \
     AND c.relname IN ('event_receivers', 'event_receiver_groups', 'event_receiver_group_to_event_receivers'))";
+
+/// Whether this user may make the schema, or fill it where it is there.
+const MAY_MAKE: &str = "SELECT coalesce(has_schema_privilege(to_regnamespace('epr_mcp'), 'CREATE'), \
+    has_database_privilege(current_database(), 'CREATE'))";
 
 #[derive(Debug)]
 struct Surroundings {
@@ -120,13 +124,20 @@ async fn surroundings(line: &mut Line, options: &PostgresOptions) -> Result<Surr
     Ok(Surroundings { version, warnings })
 }
 
-/// What `doctor` and `migrate` can tell of a database without changing it: its schema version, 0
-/// where there is no registry.
-pub async fn inspect(options: &PostgresOptions) -> Result<i64> {
+/// What `doctor` and `migrate` can tell of a database without changing it. One that is no place for a
+/// registry is refused.
+pub async fn inspect(options: &PostgresOptions) -> Result<Inspected> {
     let mut line = Line::connect(options).await?;
+    let surroundings = surroundings(&mut line, options).await?;
     let found = migrate::schema(&mut line).await?;
+    let row = line.one("look at the rights", MAY_MAKE, Vec::new()).await?;
+    let may_make = row.bool(0)?;
     line.close().await;
-    Ok(found.version)
+    Ok(Inspected {
+        version: found.version,
+        may_make,
+        warnings: surroundings.warnings,
+    })
 }
 
 impl PostgresStore {

@@ -1,5 +1,6 @@
 //! Where the database is and how it is reached.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr as _;
 use std::time::Duration;
@@ -8,9 +9,13 @@ use sqlx::ConnectOptions as _;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use url::Url;
 
+use super::encryption::Encryption;
 use crate::limits;
 use crate::store::sql::Step;
 use crate::store::{Result, StoreError};
+
+/// How a PEM file begins.
+const PEM: &[u8] = b"-----BEGIN ";
 
 /// Every statement of this engine fits.
 const STATEMENTS_KEPT: usize = 200;
@@ -51,10 +56,12 @@ pub struct PostgresSettings {
 }
 
 /// How to reach a database.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct PostgresOptions {
     connect: PgConnectOptions,
     password_file: Option<PathBuf>,
+    /// Certificates and keys, each with the parameter that names it.
+    certificates: Vec<(&'static str, PathBuf)>,
     /// The URL without its password.
     location: String,
     /// Connections for reading at most.
@@ -63,6 +70,15 @@ pub struct PostgresOptions {
     pub(super) patience: Duration,
     /// Whether an older schema is brought up to date.
     pub migrate: bool,
+}
+
+/// Without the password.
+impl fmt::Debug for PostgresOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresOptions")
+            .field("location", &self.location)
+            .finish_non_exhaustive()
+    }
 }
 
 impl PostgresOptions {
@@ -94,13 +110,20 @@ impl PostgresOptions {
         let no_user = url.username().is_empty() && !says("user") && !has("PGUSER");
         let no_database =
             url.path().trim_start_matches('/').is_empty() && !says("dbname") && !has("PGDATABASE");
-        let asked = says("sslmode") || says("ssl-mode") || has("PGSSLMODE");
         if no_user {
             url.query_pairs_mut().append_pair("user", DEFAULT_NAME);
         }
         if no_database {
             url.query_pairs_mut().append_pair("dbname", DEFAULT_NAME);
         }
+        if url.host_str().is_some_and(|host| host.contains(',')) {
+            return Err(
+                "the database URL names several servers; this program takes one: the primary, or a name that \
+                 leads to it"
+                    .to_owned(),
+            );
+        }
+        let encryption = Encryption::of(&url)?;
         if url.password().is_some() && settings.password_file.is_some() {
             return Err(
                 "the database URL has a password and a password file is set too: keep one of them"
@@ -109,24 +132,43 @@ impl PostgresOptions {
         }
         let connect = PgConnectOptions::from_str(url.as_str())
             .map_err(|error| format!("the database URL cannot be used: {error}"))?;
+        let connect = encryption.apply(connect);
+        // An address of IPv6 stands in brackets in a URL, and nowhere else.
+        let host = connect.get_host();
+        let bare = host
+            .strip_prefix('[')
+            .and_then(|host| host.strip_suffix(']'));
+        let connect = match bare.map(str::to_owned) {
+            Some(bare) => connect.host(&bare),
+            None => connect,
+        };
+        if settings.connections.is_some_and(|most| most < 3) {
+            return Err("--db-connections: 3 at least".to_owned());
+        }
+        let longest = Duration::from_hours(1);
+        if settings
+            .patience
+            .is_some_and(|p| p.is_zero() || p > longest)
+        {
+            return Err("--db-patience: 1 to 3600 seconds".to_owned());
+        }
         let patience = settings
             .patience
             .unwrap_or(Duration::from_secs(limits::POSTGRES_PATIENCE_SECONDS));
-        let connections = settings
-            .connections
-            .unwrap_or(limits::POSTGRES_CONNECTIONS)
-            .max(3);
+        let connections = settings.connections.unwrap_or(limits::POSTGRES_CONNECTIONS);
         let host = match connect.get_socket() {
-            Some(socket) => socket.display().to_string(),
-            None => format!("{}:{}", connect.get_host(), connect.get_port()),
+            Some(socket) => socket.display().to_string().replace('/', "%2F"),
+            None if connect.get_host().contains(':') => format!("[{}]", connect.get_host()),
+            None => connect.get_host().replace('/', "%2F"),
         };
         let location = format!(
-            "postgres://{}@{host}/{}",
+            "postgres://{}@{host}:{}/{}",
             connect.get_username(),
+            connect.get_port(),
             connect.get_database().unwrap_or_default()
         );
         // Nobody asked for encryption, and nobody stands between two processes of one machine.
-        let connect = if !asked && is_local(&connect) {
+        let connect = if !encryption.asked && is_local(&connect) {
             connect.ssl_mode(PgSslMode::Disable)
         } else {
             connect
@@ -142,6 +184,7 @@ impl PostgresOptions {
         Ok(Self {
             connect,
             password_file: settings.password_file.clone(),
+            certificates: encryption.files,
             location,
             readers: (connections as usize).saturating_sub(BESIDE_READERS),
             patience,
@@ -188,6 +231,20 @@ impl PostgresOptions {
 
     /// What a connection is made with, now.
     pub(super) async fn connect(&self) -> Result<PgConnectOptions> {
+        for (parameter, file) in &self.certificates {
+            let text = tokio::fs::read(file).await.map_err(|error| {
+                StoreError::unavailable(
+                    format!("the file {} cannot be read: {error}", file.display()),
+                    format!("Check {parameter} in EPR_DB (--db)."),
+                )
+            })?;
+            if !text.windows(PEM.len()).any(|window| window == PEM) {
+                return Err(StoreError::unavailable(
+                    format!("the file {} holds no PEM text", file.display()),
+                    format!("Check {parameter} in EPR_DB (--db)."),
+                ));
+            }
+        }
         let Some(file) = &self.password_file else {
             return Ok(self.connect.clone());
         };
@@ -209,7 +266,9 @@ impl PostgresOptions {
     /// What another program is to be given to reach the database: the variables of libpq.
     pub(super) async fn environment(&self) -> Result<Vec<(&'static str, String)>> {
         let connect = self.connect().await?;
-        let url = connect.to_url_lossy();
+        // Only the password and what is said of encryption are read from it; a host or user that does not
+        // fit a URL would be in the way.
+        let url = connect.clone().host("h").username("u").to_url_lossy();
         let mut variables = vec![
             (
                 "PGHOST",

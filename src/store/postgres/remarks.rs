@@ -29,13 +29,20 @@ const RIGHTS: &str = "SELECT \
      (ARRAY['INSERT', 'audit']), (ARRAY['UPDATE', 'registry']), (ARRAY['UPDATE', 'receiver']), \
      (ARRAY['UPDATE', 'receiver_group']), (ARRAY['UPDATE', 'name']), (ARRAY['UPDATE', 'unit']), \
      (ARRAY['UPDATE', 'latest']), (ARRAY['DELETE', 'message']), (ARRAY['DELETE', 'idempotency']), \
-     (ARRAY['DELETE', 'audit'])) v (p) WHERE NOT has_table_privilege('epr_mcp.' || p[2], p[1]))";
+     (ARRAY['DELETE', 'audit'])) v (p) WHERE NOT CASE p[1] WHEN 'DELETE' \
+     THEN has_table_privilege('epr_mcp.' || p[2], p[1]) ELSE has_any_column_privilege('epr_mcp.' || p[2], p[1]) END)";
 /// Who holds the write lock, and for how many seconds its transaction has run.
 const WRITER: &str = "SELECT a.pid::bigint, coalesce(a.application_name, ''), coalesce(host(a.client_addr), 'local'), \
     coalesce(extract(epoch FROM clock_timestamp() - a.xact_start), 0)::bigint FROM pg_locks l \
     JOIN pg_stat_activity a ON a.pid = l.pid WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 \
     AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) \
     AND (l.classid::bigint << 32 | l.objid::bigint) = 28552608120398704";
+/// Sessions of this program that wait for others, and who those are.
+const BLOCKED: &str = "SELECT b.pid::bigint, coalesce(b.application_name, ''), coalesce(host(b.client_addr), 'local'), \
+    coalesce(b.state, ''), count(*) FROM pg_stat_activity w CROSS JOIN LATERAL unnest(pg_blocking_pids(w.pid)) p (pid) \
+    JOIN pg_stat_activity b ON b.pid = p.pid WHERE w.datname = current_database() \
+    AND w.application_name = current_setting('application_name') \
+    AND b.application_name <> current_setting('application_name') GROUP BY 1, 2, 3, 4 ORDER BY 1 LIMIT 5";
 /// The oldest open transaction in this database, in seconds: dead rows that it might see cannot be
 /// removed.
 const OLDEST: &str = "SELECT coalesce(max(extract(epoch FROM clock_timestamp() - xact_start)), 0)::bigint \
@@ -43,8 +50,8 @@ const OLDEST: &str = "SELECT coalesce(max(extract(epoch FROM clock_timestamp() -
     AND pid <> pg_backend_pid()";
 /// Whether dead rows are removed, and how large the registry is.
 const ROOM: &str = "SELECT current_setting('autovacuum') = 'on', \
-    (SELECT sum(pg_total_relation_size(oid))::bigint FROM pg_class WHERE relnamespace = 'epr_mcp'::regnamespace \
-    AND relkind = 'r')";
+    (SELECT sum(relpages)::bigint * current_setting('block_size')::bigint FROM pg_class \
+    WHERE relnamespace = 'epr_mcp'::regnamespace)";
 
 /// Seconds after which an open transaction is worth a word.
 const LONG_TRANSACTION: i64 = 60;
@@ -101,6 +108,21 @@ pub(super) async fn look(line: &mut Line, options: &PostgresOptions) -> Result<V
                  docs/POSTGRESQL.md"
             ),
         ),
+    }
+
+    for row in line.rows(DOING, BLOCKED, Vec::new()).await? {
+        say(
+            "blocked",
+            true,
+            format!(
+                "{} sessions of epr-mcp wait for process {} ({}, {}, {}): end its transaction",
+                row.int(4)?,
+                row.int(0)?,
+                row.text(1)?,
+                row.text(2)?,
+                row.text(3)?
+            ),
+        );
     }
 
     let writer = line.optional(DOING, WRITER, Vec::new()).await?;

@@ -229,7 +229,7 @@ fn late(doing: &str, patience: Duration) -> StoreError {
             "the PostgreSQL server did not answer within {} s (to {doing})",
             patience.as_secs_f32()
         ),
-        "Try again in a moment. If that does not help, check the server and the network to it.",
+        "Wait a moment. If that does not help, check the server and the network to it.",
     )
 }
 

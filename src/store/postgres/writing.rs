@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use sqlx::postgres::PgRow;
 
+use super::errors::BEGINNING;
 use super::migrate;
 use super::options::PostgresOptions;
 use super::session::Line;
@@ -159,7 +160,7 @@ struct Begun {
 }
 
 async fn begin_on(line: &mut Line) -> Result<Begun> {
-    let mut rows = line.command("begin a write", statements::BEGIN).await?;
+    let mut rows = line.command(BEGINNING, statements::BEGIN).await?;
     let missing = || StoreError::inconsistent("registry", "its row is missing");
     let registry = rows.pop().ok_or_else(missing)?;
     let id = rows.pop().ok_or_else(missing)?.text(0)?.to_owned();

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::json;
 
 use super::server::OwnServer;
-use super::{as_user, run, said, sql};
+use super::{as_user, run, said, sql, try_sql};
 use crate::harness::postgres::{TestDatabase, administer, cluster, left_out};
 use crate::mcp::client::{Server, Setup, any_receiver, event};
 
@@ -42,6 +42,12 @@ fn the_roles_of_the_document_can_do_what_they_are_for_and_no_more() {
     let url = |role: &str| as_user(&database.url, &own(format!("epr_{role}")));
 
     // Without rights there is no schema to be made.
+    let output = run(&url("server"), &["doctor"], &[]);
+    assert!(
+        said(&output).contains("this user may not make it"),
+        "{}",
+        said(&output)
+    );
     let refused = Server::start(&Setup::at(&url("server"))).refusal("search_events", json!({}));
     assert!(
         refused.contains("may not do that") && refused.contains("POSTGRESQL.md"),
@@ -79,6 +85,18 @@ fn the_roles_of_the_document_can_do_what_they_are_for_and_no_more() {
     assert!(found.contains("web"), "{found}");
     let output = run(&url("reader"), &["doctor"], &[]);
     assert!(said(&output).contains("INSERT event"), "{}", said(&output));
+    let folder = tempfile::tempdir().unwrap();
+    let copy = folder.path().join("copy.dump");
+    let output = run(&url("reader"), &["backup", copy.to_str().unwrap()], &[]);
+    assert!(output.status.success(), "{}", said(&output));
+    for forbidden in [
+        "UPDATE epr_mcp.receiver SET name = 'x'",
+        "DELETE FROM epr_mcp.event",
+        "UPDATE epr_mcp.event SET success = true",
+    ] {
+        let error = try_sql(&url("server"), forbidden).unwrap_err();
+        assert!(error.contains("permission denied"), "{forbidden}: {error}");
+    }
     let refused = Server::start(&Setup::at(&url("reader")))
         .refusal("create_event", event("build", "web", true, &json!({})));
     assert!(refused.contains("may not do that"), "{refused}");
@@ -199,6 +217,11 @@ fn a_certificate_is_checked_where_that_is_asked_for() {
         let output = run(&url, &["doctor"], &[]);
         assert_eq!(output.status.code(), Some(1), "{url}");
         assert!(said(&output).contains("sslrootcert"), "{}", said(&output));
+    }
+    for wrong in ["/nowhere/ca.crt", "/etc/hostname"] {
+        let url = format!("{named}?sslmode=verify-full&sslrootcert={wrong}");
+        let output = run(&url, &["doctor"], &[]);
+        assert!(said(&output).contains(wrong), "{}", said(&output));
     }
     let output = run(&format!("{named}?sslmode=disable"), &["doctor"], &[]);
     assert!(said(&output).contains("not encrypted"), "{}", said(&output));

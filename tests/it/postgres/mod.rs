@@ -27,15 +27,19 @@ fn said(output: &Output) -> String {
 
 /// Runs statements in a database.
 fn sql(url: &str, statements: &str) {
+    try_sql(url, statements).unwrap_or_else(|error| panic!("{statements}: {error}"));
+}
+
+fn try_sql(url: &str, statements: &str) -> Result<(), String> {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
         let mut connection = PgConnection::connect(url).await.unwrap();
-        sqlx::raw_sql(AssertSqlSafe(statements.to_owned()))
+        let done = sqlx::raw_sql(AssertSqlSafe(statements.to_owned()))
             .execute(&mut connection)
-            .await
-            .unwrap_or_else(|error| panic!("{statements}: {error}"));
+            .await;
         connection.close().await.unwrap();
-    });
+        done.map(|_| ()).map_err(|error| error.to_string())
+    })
 }
 
 fn count(url: &str, query: &'static str) -> i64 {
