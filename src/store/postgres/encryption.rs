@@ -32,10 +32,9 @@ impl Encryption {
         let mut files = Vec::new();
         let mut strict = None;
         match mode.as_deref() {
-            None | Some("disable" | "prefer" | "verify-ca" | "verify-full") => {}
             // As libpq has it: who names an authority wants it to count.
             Some("require") if root.is_some() => strict = Some(PgSslMode::VerifyCa),
-            Some("require") => {}
+            None | Some("disable" | "prefer" | "require" | "verify-ca" | "verify-full") => {}
             Some(other) => {
                 return Err(format!(
                     "sslmode={other} is not known; there are disable, prefer, require, verify-ca and verify-full"
