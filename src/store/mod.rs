@@ -5,6 +5,7 @@
 //! common (`sql`), its migrations, an arm where the database's URL is read, and a line in the
 //! test-suite that every engine passes.
 
+mod copy;
 pub mod error;
 pub mod postgres;
 pub mod search;

@@ -27,6 +27,7 @@ fn of_2000_racing_pairs_each_turns_its_gate_exactly_once() {
     }
     servers[0].id_of("create_group", group("always"));
     servers[1].id_of("create_group", group("changing"));
+    let follower = Follower::start(&db);
     let mut under_way: VecDeque<[u64; 2]> = VecDeque::new();
     let mut others = Vec::new();
     for n in 0..PAIRS {
@@ -60,6 +61,7 @@ fn of_2000_racing_pairs_each_turns_its_gate_exactly_once() {
         assert_ne!(answer["result"]["isError"], true, "{answer}");
     }
 
+    let log = follower.end();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
         assert_whole(&db).await;
@@ -80,7 +82,61 @@ fn of_2000_racing_pairs_each_turns_its_gate_exactly_once() {
         assert!((1..PAIRS).contains(&of("changing")) && (1..PAIRS).contains(&of("late")));
         // And the groups that changed meanwhile, to the event.
         assert_completions_follow(&messages);
+        // Whoever followed all the while saw each message once, in order.
+        let all: Vec<i64> = messages.iter().map(|message| message.seq).collect();
+        assert_eq!(log, all);
     });
+}
+
+/// Follows the log from its beginning, in this process, while others write.
+struct Follower {
+    last: std::sync::mpsc::Sender<()>,
+    thread: std::thread::JoinHandle<Vec<i64>>,
+}
+
+impl Follower {
+    fn start(db: &std::path::Path) -> Self {
+        let database = engine::database(db);
+        let (last, ended) = std::sync::mpsc::channel::<()>();
+        let follow = async move {
+            let store = engine::open(&database, &ids(8)).await.unwrap();
+            let mut wakes = store.wakes();
+            let mut seen: Vec<i64> = Vec::new();
+            loop {
+                // Asked before the log is read: what was written before the end is seen.
+                let done = ended.try_recv().is_ok();
+                let after = seen.last().copied().unwrap_or_default();
+                let page = store.changes(after, 100).await.unwrap();
+                seen.extend(page.iter().map(|change| change.seq));
+                if page.is_empty() {
+                    if done {
+                        return seen;
+                    }
+                    let soon = std::time::Duration::from_secs(5);
+                    let _ = tokio::time::timeout(soon, wakes.changed()).await;
+                } else if done {
+                    while let Some(last) = seen.last().copied() {
+                        let rest = store.changes(last, 100).await.unwrap();
+                        if rest.is_empty() {
+                            return seen;
+                        }
+                        seen.extend(rest.iter().map(|change| change.seq));
+                    }
+                }
+            }
+        };
+        let run = move || tokio::runtime::Runtime::new().unwrap().block_on(follow);
+        Self {
+            last,
+            thread: std::thread::spawn(run),
+        }
+    }
+
+    /// What it saw, now that all is written.
+    fn end(self) -> Vec<i64> {
+        self.last.send(()).unwrap();
+        self.thread.join().unwrap()
+    }
 }
 
 fn begin(server: &mut Server, tool: &str, arguments: &Value) -> u64 {

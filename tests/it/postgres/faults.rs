@@ -233,13 +233,15 @@ async fn of_100_faults_none_loses_an_acknowledged_event_or_leaves_a_half_one() {
     }
     // Somebody follows all the while, and misses nothing.
     let mut following = registry.follow(&ada()).await.unwrap();
+    let seqs = |heard: Heard| match heard {
+        Heard::Changes(changes) => changes.iter().map(|change| change.seq).collect::<Vec<_>>(),
+        Heard::TooMuch => panic!("the follower was not slow"),
+    };
+    // Once it has begun; a fault before that would be told as a gap.
+    let mut seen = seqs(following.next().await.unwrap());
     let follower = tokio::spawn(async move {
-        let mut seen = Vec::new();
         while let Some(heard) = following.next().await {
-            match heard {
-                Heard::Changes(changes) => seen.extend(changes.iter().map(|change| change.seq)),
-                Heard::TooMuch => panic!("the follower was not slow"),
-            }
+            seen.extend(seqs(heard));
         }
         seen
     });

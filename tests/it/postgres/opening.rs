@@ -216,6 +216,45 @@ fn a_held_write_lock_is_waited_for_a_while_and_named() {
 }
 
 #[test]
+fn a_locked_table_is_told_from_the_write_lock_and_doctor_names_who_holds_it() {
+    let Some(database) = TestDatabase::new() else {
+        return;
+    };
+    let mut server = Server::start(&Setup::at(&database.url).env("EPR_DB_PATIENCE", "6"));
+    server.id_of("create_receiver", any_receiver("all"));
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let mut holder = runtime.block_on(async {
+        let mut holder = PgConnection::connect(&database.url).await.unwrap();
+        sqlx::raw_sql("BEGIN; LOCK TABLE epr_mcp.event IN ACCESS EXCLUSIVE MODE")
+            .execute(&mut holder)
+            .await
+            .unwrap();
+        holder
+    });
+    let call = json!({"name": "search_events", "arguments": {}});
+    let id = server.begin("tools/call", call);
+    // While that waits.
+    let output = run(&database.url, &["doctor"], &[("EPR_DB_PATIENCE", "1")]);
+    assert!(
+        said(&output).contains("wait for process"),
+        "{}",
+        said(&output)
+    );
+    let refused = server.answer(id).to_string();
+    assert!(
+        refused.contains("keeps a table of the registry locked"),
+        "{refused}"
+    );
+    runtime.block_on(async {
+        sqlx::raw_sql("ROLLBACK")
+            .execute(&mut holder)
+            .await
+            .unwrap()
+    });
+    server.text("search_events", json!({}));
+}
+
+#[test]
 fn three_connections_are_enough_for_many_calls_at_once() {
     let Some(database) = TestDatabase::new() else {
         return;
