@@ -20,7 +20,7 @@ use crate::registry::Registry;
 pub(super) const FOREIGN_VARIABLES: [(&str, &str); 2] = [
     (
         "EPR_URL",
-        "names a server to talk to, but this version only serves a local database",
+        "names a server to talk to, but this version only serves a database that it opens itself",
     ),
     (
         "EPR_BROKERS",
@@ -92,7 +92,7 @@ pub(super) struct StdioArgs {
     #[arg(long)]
     demo: bool,
 
-    /// Refused: this version only serves a local database
+    /// Refused: this version only serves a database that it opens itself
     #[arg(long, value_name = "URL", hide = true)]
     url: Option<String>,
 }
@@ -105,8 +105,8 @@ pub(super) async fn run(options: Options, args: StdioArgs) -> anyhow::Result<Exi
         .filter(|url| !url.trim().is_empty());
     if let Some(url) = url {
         anyhow::bail!(
-            "EPR_URL (--url) asks to talk to the server {url}, which this version cannot: it only serves a local \
-             database. Unset EPR_URL to do that."
+            "EPR_URL (--url) asks to talk to the server {url}, which this version cannot: it only serves a \
+             database that it opens itself (--db). Unset EPR_URL to do that."
         );
     }
     if std::env::var_os("EPR_BROKERS").is_some_and(|value| !value.is_empty()) {

@@ -221,3 +221,41 @@ fn logs_go_to_stderr_in_the_form_that_was_asked_for() {
         format!("epr-mcp {}", env!("CARGO_PKG_VERSION"))
     );
 }
+
+#[test]
+fn a_copy_is_made_while_the_file_is_in_use_and_can_be_used() {
+    let (folder, db) = fresh();
+    filled(&db);
+    let copy = folder.path().join("Kopie ü.db");
+    let to = copy.to_str().unwrap();
+    let mut server = Server::on(&db);
+    server.id_of("create_event", event("all", "web", false, &json!({})));
+    let made = run(&db, &["backup", to]);
+    assert!(made.status.success(), "{}", err(&made));
+    assert!(out(&made).contains("a SQLite file"), "{}", out(&made));
+    // What comes later is not in it.
+    server.id_of("create_event", event("all", "web", true, &json!({})));
+
+    let again = run(&db, &["backup", to]);
+    assert_eq!(again.status.code(), Some(2));
+    assert!(err(&again).contains("already"), "{}", err(&again));
+    let nowhere = run(&db, &["backup", "/nowhere/at/all.db"]);
+    assert!(
+        err(&nowhere).contains("cannot be written"),
+        "{}",
+        err(&nowhere)
+    );
+    let missing = run(&folder.path().join("none.db"), &["backup", "other.db"]);
+    assert_eq!(missing.status.code(), Some(2), "{}", err(&missing));
+
+    let mut copied = Server::on(&copy);
+    let text = copied.text("describe_registry", json!({}));
+    assert!(text.contains("Holds 2 events (1 failed)"), "{text}");
+    copied.id_of("create_event", event("all", "web", true, &json!({})));
+    assert!(run(&copy, &["doctor", "--deep"]).status.success());
+    // Nothing is left beside it.
+    let left = std::fs::read_dir(folder.path()).unwrap();
+    let names = left.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned());
+    let parts: Vec<String> = names.filter(|name| name.contains("backup")).collect();
+    assert!(parts.is_empty(), "{parts:?}");
+}

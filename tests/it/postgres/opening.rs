@@ -46,12 +46,17 @@ fn a_server_that_starts_before_its_database_serves_when_that_comes() {
     let place = format!("postgres://postgres@localhost:{}/postgres", database.port);
     assert!(text.contains(&place), "{text}");
 
-    // It goes and comes while it is in use.
+    // It goes and comes while it is in use, and while somebody watches.
+    let latest = "epr://events/latest";
+    server
+        .request("resources/subscribe", json!({"uri": latest}))
+        .unwrap();
     database.down("immediate");
     let refused = server.refusal("create_event", event("all", "web", true, &json!({})));
     assert!(refused.contains("retry: nothing was written"), "{refused}");
     database.up();
     server.id_of("create_event", event("all", "web", true, &json!({})));
+    assert_eq!(server.updated(), latest);
     server.hang_up();
     assert!(server.ends_within(Duration::from_secs(5)).success());
 }
@@ -252,6 +257,33 @@ fn a_locked_table_is_told_from_the_write_lock_and_doctor_names_who_holds_it() {
             .unwrap()
     });
     server.text("search_events", json!({}));
+}
+
+#[test]
+fn a_statement_that_takes_too_long_is_ended_and_leaves_nothing() {
+    let Some(database) = TestDatabase::new() else {
+        return;
+    };
+    let mut server = Server::start(&Setup::at(&database.url).env("EPR_DB_PATIENCE", "2"));
+    server.id_of("create_receiver", any_receiver("all"));
+    sql(
+        &database.url,
+        "CREATE FUNCTION epr_mcp.slow() RETURNS trigger LANGUAGE plpgsql AS \
+         $$ BEGIN PERFORM pg_sleep(30); RETURN NEW; END $$; \
+         CREATE TRIGGER slow BEFORE INSERT ON epr_mcp.event FOR EACH ROW EXECUTE FUNCTION epr_mcp.slow()",
+    );
+    let begun = Instant::now();
+    let refused = server.refusal("create_event", event("all", "web", true, &json!({})));
+    assert!(
+        refused.contains("took too long") && refused.contains("retry: nothing was written"),
+        "{refused}"
+    );
+    assert!(begun.elapsed() < Duration::from_secs(10));
+    sql(&database.url, "DROP TRIGGER slow ON epr_mcp.event");
+    let events = "SELECT count(*) FROM epr_mcp.event";
+    assert_eq!(count(&database.url, events), 0);
+    server.id_of("create_event", event("all", "web", true, &json!({})));
+    assert_eq!(count(&database.url, events), 1);
 }
 
 #[test]
