@@ -234,7 +234,7 @@ fn what_is_begun_and_what_is_filled_in_narrow_the_values() {
     assert_eq!(found.len(), 2);
     assert!(found.contains(&second), "{found:?}");
     assert_eq!(of(&receivers, ("id", "sc"), &[]), ["scan"]);
-    assert_eq!(of(&receivers, ("id", &lower), &[]), [second.clone()]);
+    assert_eq!(of(&receivers, ("id", &lower), &[]), [second.as_str()]);
     let events = template("epr://events/{id}");
     let all = of(&events, ("id", ""), &[]);
     assert_eq!(all.len(), 4);
