@@ -19,6 +19,8 @@ pub const MCP_MESSAGE_VALUES: usize = 200_000;
 pub const MCP_MESSAGE_LEVELS: usize = 127;
 /// Bytes in one event's payload. The largest SBOMs seen in practice are near 30 MB.
 pub const PAYLOAD_BYTES: usize = 32 * 1024 * 1024;
+/// Bytes in a file whose records a command creates one by one; it is read whole.
+pub const GENERATE_FILE_BYTES: usize = 64 * 1024 * 1024;
 /// Nesting of any JSON document. The JSON parser recurses; 128 fits every stack.
 pub const JSON_DEPTH: usize = 128;
 /// Values (objects, arrays, scalars) in a payload that has to be checked against a schema. A node

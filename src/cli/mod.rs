@@ -4,11 +4,22 @@
 
 mod backup;
 mod database;
+mod definition;
 mod demo;
 mod doctor;
+mod epr_cli;
+mod event;
+mod gate;
 mod generate;
+mod given;
+mod group;
 mod migrate;
+mod output;
+mod receiver;
+mod refused;
+mod session;
 mod setup;
+mod shell;
 mod stdio;
 
 use std::io::{IsTerminal, Write};
@@ -54,23 +65,77 @@ enum Command {
     Migrate(migrate::MigrateArgs),
     /// Copy the registry to a new file, while it is in use
     Backup(backup::BackupArgs),
+    /// Define and list receivers: kinds of events
+    #[command(subcommand)]
+    Receiver(receiver::ReceiverCommand),
+    /// Define and list groups: gates
+    #[command(subcommand)]
+    Group(group::GroupCommand),
+    /// Record and list events
+    #[command(subcommand)]
+    Event(event::EventCommand),
+    /// Ask a gate, in a script
+    #[command(subcommand)]
+    Gate(gate::GateCommand),
+    /// Of `epr-cli` alone
+    #[command(skip)]
+    Status(epr_cli::StatusArgs),
     /// Tell what is configured and whether it works
     Doctor(doctor::DoctorArgs),
+    /// Print the completion of this command line for a shell
+    Completions(shell::CompletionsArgs),
+    /// Print the manual page, or write those of all commands
+    Man(shell::ManArgs),
     /// Print generated documents
     #[command(hide = true)]
     Generate(generate::GenerateArgs),
 }
 
-/// Runs the command line.
+/// Runs the command line: this program's own or, called through a link named `epr-cli`, the one of the
+/// existing EPR.
 pub fn main() -> ExitCode {
+    let (options, command) = if epr_cli::is_called() {
+        epr_cli::parse()
+    } else {
+        parse()
+    };
+    match run(options, command) {
+        Ok(code) => code,
+        Err(error) => {
+            note(&told(&error));
+            ExitCode::from(if refusal(&error).is_some() { 1 } else { 2 })
+        }
+    }
+}
+
+fn parse() -> (Options, Command) {
     let matches = Cli::command().get_matches();
     let parsed = no_lost_flags(&matches).and_then(|()| Cli::from_arg_matches(&matches));
     let cli = parsed.unwrap_or_else(|error| error.exit());
-    match run(cli) {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("epr-mcp: {error:#}");
-            ExitCode::from(2)
+    let stdio = cli.stdio;
+    let command = cli
+        .command
+        .unwrap_or_else(|| Command::Stdio(Box::new(stdio)));
+    (cli.options, command)
+}
+
+/// What the registry refused, if that is what an error is.
+fn refusal(error: &anyhow::Error) -> Option<&crate::registry::Error> {
+    error.downcast_ref()
+}
+
+/// An error with what it is about; a refusal with the next step.
+fn told(error: &anyhow::Error) -> String {
+    match refusal(error) {
+        None => format!("{error:#}"),
+        Some(refusal) => {
+            let text = refused::text(refusal);
+            let about = error.to_string();
+            if about == refusal.to_string() {
+                text
+            } else {
+                format!("{about}: {text}")
+            }
         }
     }
 }
@@ -93,18 +158,18 @@ fn no_lost_flags(matches: &ArgMatches) -> Result<(), clap::Error> {
     Ok(())
 }
 
-fn run(cli: Cli) -> anyhow::Result<ExitCode> {
-    let options = cli.options.with_file()?;
+fn run(options: Options, command: Command) -> anyhow::Result<ExitCode> {
+    let options = options.with_file()?;
     // The SDK warns of every refused request; its sender has been told.
     let filter = options.log.as_deref().unwrap_or("warn,rmcp=error");
     telemetry::init(filter, options.log_format.unwrap_or(LogFormat::Text))
         .map_err(anyhow::Error::msg)?;
-    let command = cli
-        .command
-        .unwrap_or_else(|| Command::Stdio(Box::new(cli.stdio)));
-    if let Command::Generate(args) = command {
-        return generate::run(&args, Cli::command());
-    }
+    let command = match command {
+        Command::Generate(args) => return generate::run(&args, Cli::command()),
+        Command::Completions(args) => return shell::completions(&args, Cli::command()),
+        Command::Man(args) => return shell::man(&args, Cli::command()),
+        other => other,
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -115,8 +180,16 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Demo(args) => demo::run(options, args).await,
             Command::Migrate(args) => migrate::run(&options, &args).await,
             Command::Backup(args) => backup::run(&options, &args).await,
+            Command::Receiver(command) => receiver::run(&options, command).await,
+            Command::Group(command) => group::run(&options, command).await,
+            Command::Event(command) => event::run(&options, command).await,
+            Command::Gate(command) => gate::run(&options, command).await,
+            Command::Status(args) => epr_cli::status(&options, &args).await,
             Command::Doctor(args) => doctor::run(&options, &args).await,
-            Command::Generate(_) => Ok(ExitCode::SUCCESS),
+            // They need no runtime, and are done.
+            Command::Generate(_) | Command::Completions(_) | Command::Man(_) => {
+                Ok(ExitCode::SUCCESS)
+            }
         }
     });
     // A read from stdin that nobody waits for must not keep the process.
@@ -128,6 +201,11 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
 fn say(text: impl AsRef<str>) {
     let mut out = std::io::stdout().lock();
     let _ = writeln!(out, "{}", text.as_ref());
+}
+
+/// Prints a line for whoever started the command, beside its answer.
+fn note(text: &str) {
+    eprintln!("epr-mcp: {text}");
 }
 
 /// Whether a person sits at stdin.

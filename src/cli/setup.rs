@@ -113,6 +113,27 @@ async fn insert(documents: &mut Documents, path: PathBuf) -> anyhow::Result<()> 
     Ok(())
 }
 
+/// Refuses to act as if a server were spoken to: this version opens a database itself. Says so, too, if
+/// messages are expected to go where they will not.
+pub(super) fn refuse_url(flag: Option<&str>) -> anyhow::Result<()> {
+    let url = flag
+        .map(str::to_owned)
+        .or_else(|| std::env::var("EPR_URL").ok())
+        .filter(|url| !url.trim().is_empty());
+    if let Some(url) = url {
+        anyhow::bail!(
+            "EPR_URL (--url) asks to talk to the server {url}, which this version cannot: it only opens a \
+             database itself (--db). Unset EPR_URL to do that."
+        );
+    }
+    if std::env::var_os("EPR_BROKERS").is_some_and(|value| !value.is_empty()) {
+        tracing::warn!(
+            "EPR_BROKERS is set, but this version publishes nothing: messages stay in the registry's log"
+        );
+    }
+    Ok(())
+}
+
 /// The name that stands beside what a local user records.
 pub(super) fn local_name(given: Option<String>) -> anyhow::Result<String> {
     let from = |name| {

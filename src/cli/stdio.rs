@@ -98,22 +98,7 @@ pub(super) struct StdioArgs {
 }
 
 pub(super) async fn run(options: Options, args: StdioArgs) -> anyhow::Result<ExitCode> {
-    let url = args
-        .url
-        .clone()
-        .or_else(|| std::env::var("EPR_URL").ok())
-        .filter(|url| !url.trim().is_empty());
-    if let Some(url) = url {
-        anyhow::bail!(
-            "EPR_URL (--url) asks to talk to the server {url}, which this version cannot: it only serves a \
-             database that it opens itself (--db). Unset EPR_URL to do that."
-        );
-    }
-    if std::env::var_os("EPR_BROKERS").is_some_and(|value| !value.is_empty()) {
-        tracing::warn!(
-            "EPR_BROKERS is set, but this version publishes nothing: messages stay in the registry's log"
-        );
-    }
+    setup::refuse_url(args.url.as_deref())?;
     let selection = ToolSelection::new(&ToolChoice {
         tools: named(args.tools),
         exclude: named(args.exclude_tools),

@@ -15,6 +15,7 @@ mod overview;
 mod retention;
 mod schemas;
 mod search;
+mod texts;
 mod views;
 
 use std::sync::Arc;

@@ -72,6 +72,9 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// The text of a receiver's schema.
     async fn schema(&self, id: ReceiverId) -> Result<Option<String>>;
 
+    /// The texts of receivers' schemas.
+    async fn schemas(&self, ids: &[ReceiverId]) -> Result<Vec<(ReceiverId, String)>>;
+
     /// Receivers that fit, newest first, from a bounded look at the table.
     async fn find_receivers(
         &self,

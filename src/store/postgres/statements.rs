@@ -118,6 +118,8 @@ impl Statements for PostgresStatements {
         JOIN latest l ON l.unit_id = u.id AND l.receiver_num = r.num) \
         FROM unnest($1::bytea[], $2::text[]) WITH ORDINALITY AS k (key, name, place) LEFT JOIN unit u ON u.key = k.key";
     const RECEIVERS: &'static str = receiver_columns!("WHERE id = ANY($1)");
+    const RECEIVER_SCHEMAS: &'static str = "SELECT r.id, s.schema FROM receiver r \
+        JOIN receiver_schema s ON s.receiver_num = r.num WHERE r.id = ANY($1)";
     const RECEIVER_BY_KEY: &'static str =
         receiver_columns!("WHERE definition_key = $1 AND canonical");
     const GROUPS: &'static str = group_columns!(members, "WHERE g.id = ANY($1)");

@@ -104,6 +104,10 @@ impl<E: Engine> Store for E {
         read!(self, session => load::schema(session, id))
     }
 
+    async fn schemas(&self, ids: &[ReceiverId]) -> Result<Vec<(ReceiverId, String)>> {
+        read!(self, session => definitions::schemas(session, ids))
+    }
+
     async fn find_receivers(
         &self,
         filter: &DefinitionFilter,

@@ -94,6 +94,7 @@ statements! {
     RECEIVER_BY_KEY;
     RECEIVER_WITH_TYPE = "SELECT 1 FROM receiver WHERE type = $1 LIMIT 1";
     RECEIVER_SCHEMA = "SELECT s.schema FROM receiver r JOIN receiver_schema s ON s.receiver_num = r.num WHERE r.id = $1";
+    RECEIVER_SCHEMAS;
     GROUPS;
     GROUP_BY_KEY;
     GROUP_WITH_TYPE = "SELECT 1 FROM receiver_group WHERE type = $1 LIMIT 1";

@@ -88,6 +88,8 @@ impl Statements for SqliteStatements {
         FROM json_each($1) k LEFT JOIN unit u ON u.key = unhex(k.value)";
     const RECEIVERS: &'static str =
         receiver_columns!("WHERE id IN (SELECT value FROM json_each($1))");
+    const RECEIVER_SCHEMAS: &'static str = "SELECT r.id, s.schema FROM receiver r \
+        JOIN receiver_schema s ON s.receiver_num = r.num WHERE r.id IN (SELECT value FROM json_each($1))";
     const RECEIVER_BY_KEY: &'static str =
         receiver_columns!("WHERE definition_key = $1 AND canonical = 1");
     const GROUPS: &'static str =

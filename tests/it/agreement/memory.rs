@@ -135,6 +135,14 @@ impl Store for MemoryStore {
             .map(|defined| defined.schema.get().to_owned()))
     }
 
+    async fn schemas(&self, ids: &[ReceiverId]) -> Result<Vec<(ReceiverId, String)>> {
+        let rows = self.rows();
+        let found = ids.iter().filter_map(|id| rows.receiver(*id));
+        Ok(found
+            .map(|defined| (defined.receiver.id, defined.schema.get().to_owned()))
+            .collect())
+    }
+
     async fn find_receivers(
         &self,
         filter: &DefinitionFilter,

@@ -22,6 +22,18 @@ pub(in crate::store::sql) async fn receivers<S: Session>(
     found.iter().map(|row| Ok(rows::receiver(row)?.1)).collect()
 }
 
+pub(in crate::store::sql) async fn schemas<S: Session>(
+    session: &mut S,
+    ids: &[ReceiverId],
+) -> Result<Vec<(ReceiverId, String)>> {
+    let args = vec![Arg::ids(ids)];
+    let found = session
+        .rows("read schemas", S::Sql::RECEIVER_SCHEMAS, args)
+        .await?;
+    let read = |row| Ok((rows::receiver_id(row, 0)?, rows::string(row, 1)?));
+    found.iter().map(read).collect()
+}
+
 pub(in crate::store::sql) async fn receiver_ids<S: Session>(
     session: &mut S,
     by: ReceiverText,

@@ -1,0 +1,320 @@
+//! `epr-mcp receiver`
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::{Args, Subcommand};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::definition::{DefinitionSearch, all, warn_of};
+use super::output::{self, Cell, Fields, List, OutputArgs, Row};
+use super::session::{Session, Use, Who};
+use super::{given, note, say};
+use crate::config::Options;
+use crate::domain::receiver::Receiver;
+use crate::limits;
+use crate::registry::{ReceiverInput, ReceiverWritten, WriteOptions};
+
+const FIELDS: &[&str] = &[
+    "id",
+    "name",
+    "type",
+    "version",
+    "description",
+    "schema",
+    "fingerprint",
+    "created_at",
+];
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(super) enum ReceiverCommand {
+    /// Define a receiver: a kind of event, and the JSON Schema of its payloads
+    #[command(
+        args_override_self = true,
+        after_help = "Example:\n  epr-mcp receiver create --name scan --type dev.example.scan --version 1.0.0 \\\n    \
+        --description 'A vulnerability scan ended' --schema '{\"type\":\"object\",\"required\":[\"critical\"]}'\n\n\
+        Prints {\"data\": \"<id>\"}. An equal receiver that exists already gives its id; the same name, type and \
+        version with another definition is refused."
+    )]
+    Create(CreateArgs),
+    /// List receivers, oldest first
+    #[command(
+        args_override_self = true,
+        after_help = "Example:\n  epr-mcp receiver search --type dev.example.scan --fields all"
+    )]
+    Search(DefinitionSearch),
+    /// Define the receivers of a file: a JSON object, or an array of them (YAML does as well)
+    #[command(
+        args_override_self = true,
+        after_help = "Example:\n  epr-mcp receiver generate receivers.json\n\nMembers are named as `receiver search --fields all` \
+        shows them; others are passed over. It stops at the first one that is refused; what exists already is told and \
+        not made again, so that a corrected file can be given whole."
+    )]
+    Generate(GenerateArgs),
+}
+
+/// Flags of `receiver create`.
+#[derive(Debug, Args)]
+pub(super) struct CreateArgs {
+    /// What it is called
+    #[arg(long)]
+    name: String,
+    /// The type of its events' messages, such as dev.example.scan
+    #[arg(long = "type", value_name = "TYPE")]
+    kind: String,
+    /// The version of its definition
+    #[arg(long)]
+    version: String,
+    /// What it is for
+    #[arg(long)]
+    description: String,
+    /// The JSON Schema that payloads must match. Default: {}, which accepts everything
+    #[arg(long, value_name = "JSON", conflicts_with_all = ["schema_file", "schema_name"])]
+    schema: Option<String>,
+    /// A file that holds the schema; - is stdin
+    #[arg(long, value_name = "FILE", conflicts_with = "schema_name")]
+    schema_file: Option<PathBuf>,
+    /// A built-in schema: any, cloudevent, cdevents:<subject.predicate>, cyclonedx or spdx
+    #[arg(long, value_name = "NAME")]
+    schema_name: Option<String>,
+    /// Leave what the schema refers to and this program does not have unchecked
+    #[arg(long)]
+    allow_unresolved_refs: bool,
+    /// Check everything and show what would be defined; store nothing
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    output: OutputArgs,
+    #[command(flatten)]
+    who: Who,
+}
+
+/// Flags of the commands that read records from a file.
+#[derive(Debug, Args)]
+pub(super) struct GenerateArgs {
+    /// The file; - is stdin
+    #[arg(value_name = "FILE")]
+    pub(super) file: PathBuf,
+    /// Check everything and show what would be made; store nothing
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    #[command(flatten)]
+    pub(super) output: OutputArgs,
+    #[command(flatten)]
+    pub(super) who: Who,
+}
+
+/// A receiver in a file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Item {
+    name: String,
+    #[serde(rename = "type")]
+    kind: String,
+    version: String,
+    description: String,
+    schema: Option<Box<RawValue>>,
+    schema_name: Option<String>,
+    allow_unresolved_refs: bool,
+}
+
+pub(super) async fn run(options: &Options, command: ReceiverCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        ReceiverCommand::Create(args) => create(options, args).await,
+        ReceiverCommand::Search(args) => search(options, &args).await,
+        ReceiverCommand::Generate(args) => generate(options, &args).await,
+    }
+}
+
+async fn create(options: &Options, args: CreateArgs) -> anyhow::Result<ExitCode> {
+    let schema = match (args.schema, args.schema_file, &args.schema_name) {
+        (Some(schema), ..) => Some(schema),
+        (_, Some(file), _) => Some(given::text(&file, limits::SCHEMA_BYTES).await?),
+        (_, _, Some(_)) => None,
+        _ => Some("{}".to_owned()),
+    };
+    let input = ReceiverInput {
+        name: args.name,
+        kind: args.kind,
+        version: args.version,
+        description: args.description,
+        schema,
+        schema_name: args.schema_name,
+        allow_unresolved_refs: args.allow_unresolved_refs,
+    };
+    let session = Session::begin(options, &args.who, Use::Write).await?;
+    let result = one(&session, input, args.dry_run).await.and_then(|made| {
+        if args.dry_run {
+            output::record(&made.1, &args.output)
+        } else {
+            output::made(&made.0.receiver.id.to_string(), &args.output)
+        }
+    });
+    session.end(result).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Defines one; gives it also as it is shown.
+async fn one(
+    session: &Session,
+    input: ReceiverInput,
+    dry_run: bool,
+) -> anyhow::Result<(ReceiverWritten, Row)> {
+    let schema = match (&input.schema, &input.schema_name) {
+        (None, Some(name)) => {
+            crate::domain::schema::named(name)
+                .map_err(crate::registry::Error::from)?
+                .schema
+        }
+        (schema, _) => schema.clone().unwrap_or_default(),
+    };
+    let write = WriteOptions {
+        dry_run,
+        ..WriteOptions::default()
+    };
+    let written = session
+        .registry
+        .create_receiver(&session.principal, input, &write)
+        .await?;
+    warn_of(&written.warnings);
+    let receiver = &written.receiver;
+    if !written.created {
+        note(&format!("an equal receiver exists: {}", receiver.id));
+    }
+    let mut row = row(receiver);
+    if dry_run && written.created {
+        row = unmade(row);
+    }
+    row.push("schema", Cell::document(&schema));
+    let row = row.only(&Fields::parse("all", FIELDS)?);
+    Ok((written, row))
+}
+
+/// A record that was not stored has no id and no time yet.
+pub(super) fn unmade(row: Row) -> Row {
+    row.with("id", Cell::show(""))
+        .without(&["created_at", "updated_at"])
+}
+
+fn row(receiver: &Receiver) -> Row {
+    Row::new(vec![
+        ("id", Cell::show(receiver.id)),
+        ("name", Cell::show(&receiver.name)),
+        ("type", Cell::show(&receiver.kind)),
+        ("version", Cell::show(&receiver.version)),
+        ("description", Cell::show(&receiver.description)),
+        ("fingerprint", Cell::show(&receiver.fingerprint)),
+        ("created_at", Cell::show(receiver.created_at)),
+    ])
+}
+
+async fn search(options: &Options, args: &DefinitionSearch) -> anyhow::Result<ExitCode> {
+    let fields = args.fields(FIELDS)?;
+    if args.dry_run {
+        output::record(&args.asked(), &args.output)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let session = Session::begin(options, &args.who, Use::Read).await?;
+    let result = list(&session, args, &fields).await;
+    session.end(result).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn list(session: &Session, args: &DefinitionSearch, fields: &Fields) -> anyhow::Result<()> {
+    let (registry, principal) = (&session.registry, &session.principal);
+    let filter = args.filter();
+    let found = match args.id() {
+        Some(Ok(id)) => args.one(
+            registry.find_receiver(principal, id).await,
+            |r: &Receiver| args.fits(&r.name, &r.kind, &r.version),
+        )?,
+        Some(Err(why)) => {
+            note(&why);
+            Vec::new()
+        }
+        None => {
+            all(args.list.enough(), |cursor| {
+                let filter = &filter;
+                async move {
+                    let cursor = cursor.as_deref();
+                    registry
+                        .search_receivers(principal, filter, limits::PAGE_MAX, cursor)
+                        .await
+                }
+            })
+            .await?
+        }
+    };
+    let mut out = List::begin(&args.output, args.list.limit);
+    let mut shown = args.list.ordered(found);
+    let more = shown.len() > out.room();
+    shown.truncate(out.room());
+    for page in shown.chunks(limits::PAGE_MAX) {
+        let ids: Vec<_> = page.iter().map(|receiver| receiver.id).collect();
+        let schemas = if fields.contains("schema") {
+            registry.schema_texts(principal, &ids).await?
+        } else {
+            Vec::new()
+        };
+        for receiver in page {
+            let mut row = row(receiver);
+            if let Some((_, schema)) = schemas.iter().find(|(id, _)| *id == receiver.id) {
+                row.push("schema", Cell::document(schema));
+            }
+            out.add(row.only(fields))?;
+        }
+    }
+    out.end()?;
+    if more {
+        note("there are more; --limit shows so many");
+    }
+    Ok(())
+}
+
+async fn generate(options: &Options, args: &GenerateArgs) -> anyhow::Result<ExitCode> {
+    let items: Vec<Item> = given::items(&args.file).await?;
+    let session = Session::begin(options, &args.who, Use::Write).await?;
+    let result = generate_all(&session, items, args).await;
+    session.end(result).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn generate_all(
+    session: &Session,
+    items: Vec<Item>,
+    args: &GenerateArgs,
+) -> anyhow::Result<()> {
+    let count = items.len();
+    let mut rows = Vec::new();
+    for (at, item) in items.into_iter().enumerate() {
+        let input = ReceiverInput {
+            name: item.name,
+            kind: item.kind,
+            version: item.version,
+            description: item.description,
+            schema: item.schema.map(|schema| schema.get().to_owned()),
+            schema_name: item.schema_name,
+            allow_unresolved_refs: item.allow_unresolved_refs,
+        };
+        let (written, row) = one(session, input, args.dry_run)
+            .await
+            .with_context(|| item_of(at, count))?;
+        if args.dry_run {
+            rows.push(row);
+        } else {
+            say(output::made_line(&written.receiver.id.to_string())?);
+        }
+    }
+    if args.dry_run {
+        output::records(rows, &args.output)?;
+    }
+    Ok(())
+}
+
+/// Which record of a file something is about.
+pub(super) fn item_of(at: usize, count: usize) -> String {
+    format!("item {} of {count}", at + 1)
+}
