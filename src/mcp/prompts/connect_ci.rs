@@ -1,13 +1,14 @@
 //! Connect my CI: a recipe for one CI system with this registry's facts in it.
-//!
-//! The recipes are the files of `docs/ci/`, which people copy as they are. Where a line of theirs
-//! ends in a comment `fill receiver: …`, `fill group: …` or `fill name: …`, its value is replaced.
+
+mod recipe;
 
 use std::fmt::Write as _;
 
 use rmcp::ErrorData;
 use serde_json::Value;
 
+pub(crate) use self::recipe::SYSTEMS;
+use self::recipe::{System, filled, is_plain, system};
 use super::{Argument, Filled, Given, PromptSpec, invalid, refused};
 use crate::domain::group::Group;
 use crate::domain::receiver::{DefinedReceiver, Receiver};
@@ -17,9 +18,6 @@ use crate::mcp::args::nearest;
 use crate::mcp::render::{call, count};
 use crate::mcp::tool::ToolCx;
 use crate::registry::Overview;
-
-/// The systems that there is a recipe for.
-pub(crate) const SYSTEMS: [&str; 4] = ["github-actions", "gitlab-ci", "jenkins", "tekton"];
 
 /// Members that are named of what a schema demands.
 const DEMANDS: usize = 20;
@@ -45,61 +43,14 @@ pub(super) static PROMPT: PromptSpec = PromptSpec {
     run: |cx, given| Box::pin(fill(cx, given)),
 };
 
-/// One CI system.
-struct System {
-    title: &'static str,
-    /// Where its recipe is, and as what it is shown.
-    file: &'static str,
-    fence: &'static str,
-    recipe: &'static str,
-    /// Where the database and its password are set.
-    settings: &'static str,
-}
-
-fn system(name: &str) -> Option<System> {
-    Some(match name {
-        "github-actions" => System {
-            title: "GitHub Actions",
-            file: "docs/ci/github-actions.yml",
-            fence: "yaml",
-            recipe: include_str!("../../../docs/ci/github-actions.yml"),
-            settings: "the variable EPR_DB and the secret EPR_DB_PASSWORD (Settings, Secrets and variables, Actions). \
-                Jobs run where the database is reached: on a runner of one's own, or a hosted one that the database's \
-                firewall lets in",
-        },
-        "gitlab-ci" => System {
-            title: "GitLab CI/CD",
-            file: "docs/ci/gitlab-ci.yml",
-            fence: "yaml",
-            recipe: include_str!("../../../docs/ci/gitlab-ci.yml"),
-            settings: "the variables EPR_DB, EPR_IMAGE and EPR_DB_PASSWORD_FILE, the last of type File, masked and protected \
-                (Settings, CI/CD, Variables)",
-        },
-        "jenkins" => System {
-            title: "Jenkins",
-            file: "docs/ci/Jenkinsfile",
-            fence: "groovy",
-            recipe: include_str!("../../../docs/ci/Jenkinsfile"),
-            settings: "the environment variable EPR_DB (Manage Jenkins, System) and a credential epr-db-password of the \
-                kind Secret text",
-        },
-        "tekton" => System {
-            title: "Tekton",
-            file: "docs/ci/tekton.yaml",
-            fence: "yaml",
-            recipe: include_str!("../../../docs/ci/tekton.yaml"),
-            settings: "the ConfigMap epr with the key db and the Secret epr-db with the key password, in the pipelines' namespace",
-        },
-        _ => return None,
-    })
-}
-
 /// What is known of the registry for a recipe.
 struct Facts {
     overview: Overview,
     demo: bool,
-    receiver: Option<DefinedReceiver>,
-    group: Option<(Group, Vec<Receiver>)>,
+    /// What the job records, and how the recipe names it.
+    receiver: Option<(DefinedReceiver, String)>,
+    /// What the deployment waits for, with its members, and how the recipe names it.
+    group: Option<(Group, Vec<Receiver>, String)>,
 }
 
 async fn fill(cx: ToolCx, mut given: Given) -> Result<Filled, ErrorData> {
@@ -134,91 +85,55 @@ async fn fill(cx: ToolCx, mut given: Given) -> Result<Filled, ErrorData> {
         .overview(principal)
         .await
         .map_err(|e| refused(&e))?;
-    let receiver = match given.take("receiver") {
-        Some(what) => {
-            let found = registry.find_receiver(principal, &what).await;
-            let id = found.map_err(|e| refused(&e))?.id.to_string();
-            let found = registry.fetch_receiver(principal, &id).await;
-            Some(found.map_err(|e| refused(&e))?)
-        }
-        None => None,
+    let mut facts = Facts {
+        overview,
+        demo: cx.server.options().demo,
+        receiver: None,
+        group: None,
     };
-    let group = match given.take("group") {
-        Some(what) => Some(
-            registry
-                .fetch_group(principal, &what)
-                .await
-                .map_err(|e| refused(&e))?,
-        ),
-        None => None,
-    };
+    if let Some(what) = given.take("receiver") {
+        let found = registry.find_receiver(principal, &what).await;
+        let found = found.map_err(|e| refused(&e))?;
+        let id = found.id.to_string();
+        let by_name = registry.find_receiver(principal, &found.name).await;
+        let alone = by_name.is_ok_and(|named| named.id == found.id);
+        let found = registry.fetch_receiver(principal, &id).await;
+        let found = found.map_err(|e| refused(&e))?;
+        let handle = handle(&found.receiver.name, &id, alone);
+        facts.receiver = Some((found, handle));
+    }
+    if let Some(what) = given.take("group") {
+        let found = registry.fetch_group(principal, &what).await;
+        let (found, members) = found.map_err(|e| refused(&e))?;
+        let by_name = registry.find_group(principal, &found.name).await;
+        let alone = by_name.is_ok_and(|named| named.id == found.id);
+        let handle = handle(&found.name, &found.id.to_string(), alone);
+        facts.group = Some((found, members, handle));
+    }
     let recipe = filled(
         system.recipe,
         &[
             (
                 "receiver",
-                receiver
-                    .as_ref()
-                    .map(|r| handle(&r.receiver.name, &r.receiver.id.to_string())),
+                facts.receiver.as_ref().map(|(_, handle)| handle.clone()),
             ),
             (
                 "group",
-                group
-                    .as_ref()
-                    .map(|(g, _)| handle(&g.name, &g.id.to_string())),
+                facts.group.as_ref().map(|(.., handle)| handle.clone()),
             ),
             ("name", name),
         ],
     );
-    let facts = Facts {
-        overview,
-        demo: cx.server.options().demo,
-        receiver,
-        group,
-    };
     Ok(Filled {
         about: format!("Connecting {} to the registry", system.title),
         text: text(&system, &facts, &recipe, |tool| cx.server.offers(tool)),
     })
 }
 
-/// Whether a text stands for itself, between single quotes, in every recipe: nothing in it means
-/// anything to YAML, Groovy, a shell, or a CI system that expands variables.
-fn is_plain(text: &str) -> bool {
-    let plain = |c: char| c.is_alphanumeric() || " ._:/@+-".contains(c);
-    !text.is_empty() && text.chars().count() <= limits::FIELD_CHARS && text.chars().all(plain)
-}
-
-/// How a recipe names a definition: by its name where that is plain, otherwise by its id.
-fn handle(name: &str, id: &str) -> String {
-    if is_plain(name) && name.trim() == name {
-        name
-    } else {
-        id
-    }
-    .to_owned()
-}
-
-/// A recipe with values in its marked places; where there is none the example stays, and the mark.
-fn filled(recipe: &str, values: &[(&str, Option<String>); 3]) -> String {
-    let mut out = String::with_capacity(recipe.len());
-    for line in recipe.lines() {
-        let place = values.iter().find_map(|(place, value)| {
-            let value = value.as_ref()?;
-            let head = [" # fill ", " // fill "]
-                .iter()
-                .find_map(|mark| line.split_once(&format!("{mark}{place}: ")))?
-                .0;
-            let key = [": ", " = "].iter().find_map(|sign| {
-                let at = head.find(sign)? + sign.len();
-                head.get(..at)
-            })?;
-            Some(format!("{key}'{value}'"))
-        });
-        out.push_str(place.as_deref().unwrap_or(line));
-        out.push('\n');
-    }
-    out
+/// How a recipe names a definition: by its name where that is plain and leads to it alone, otherwise by
+/// its id.
+fn handle(name: &str, id: &str, alone: bool) -> String {
+    if alone && is_plain(name) { name } else { id }.to_owned()
 }
 
 fn text(system: &System, facts: &Facts, recipe: &str, offers: impl Fn(&str) -> bool) -> String {
@@ -277,7 +192,7 @@ fn storage(facts: &Facts) -> String {
 
 /// What the job records, and what its payload must be.
 fn recorded(facts: &Facts, offers: &impl Fn(&str) -> bool) -> String {
-    let Some(found) = &facts.receiver else {
+    let Some((found, _)) = &facts.receiver else {
         let there = facts.overview.counters.receivers;
         let look = if there > 0 && offers("search_receivers") {
             format!(
@@ -351,17 +266,14 @@ fn demands(schema: &str, id: &str) -> String {
 
 /// What the deployment waits for.
 fn gate(facts: &Facts, offers: &impl Fn(&str) -> bool) -> String {
-    let Some((group, members)) = &facts.group else {
+    let Some((group, members, _)) = &facts.group else {
         let there = facts.overview.counters.groups;
         let look = if there > 0 && offers("search_groups") {
             format!("{} finds the gates there are. ", call("search_groups", &[]))
         } else {
             String::new()
         };
-        let receiver = facts.receiver.as_ref().map_or_else(
-            || "scan".to_owned(),
-            |r| handle(&r.receiver.name, &r.receiver.id.to_string()),
-        );
+        let receiver = facts.receiver.as_ref().map_or("scan", |(_, handle)| handle);
         let make = if offers("create_group") {
             call(
                 "create_group",
@@ -370,7 +282,7 @@ fn gate(facts: &Facts, offers: &impl Fn(&str) -> bool) -> String {
                     ("type", "com.example.release.ready".into()),
                     ("version", "1.0.0".into()),
                     ("description", "What a release has to pass".into()),
-                    ("event_receiver_ids", vec![receiver].into()),
+                    ("event_receiver_ids", vec![receiver.to_owned()].into()),
                 ],
             )
         } else {
@@ -403,7 +315,7 @@ fn gate(facts: &Facts, offers: &impl Fn(&str) -> bool) -> String {
     if !group.enabled {
         out.push_str(" It is disabled: as long as it is, it passes for nothing.");
     }
-    if let Some(found) = &facts.receiver
+    if let Some((found, _)) = &facts.receiver
         && !group.event_receiver_ids.contains(&found.receiver.id)
     {
         let _ = write!(
@@ -443,68 +355,6 @@ fn instructions(system: &System) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_recipe_has_the_places_that_are_filled() {
-        for name in SYSTEMS {
-            let recipe = system(name).unwrap().recipe;
-            for place in ["receiver", "group", "name"] {
-                let values = [place, "", ""].map(|place| (place, Some("Ä/b-1.2".to_owned())));
-                let changed = filled(recipe, &values);
-                let lines = changed.lines().zip(recipe.lines());
-                let changed: Vec<_> = lines.filter(|(new, old)| new != old).collect();
-                let places = if (name, place) == ("tekton", "name") {
-                    2
-                } else {
-                    1
-                };
-                assert_eq!(changed.len(), places, "{name} {place}: {changed:?}");
-                for (new, old) in changed {
-                    assert!(new.ends_with(" 'Ä/b-1.2'"), "{new}");
-                    let indent = |line: &str| line.len() - line.trim_start().len();
-                    assert_eq!(indent(new), indent(old));
-                }
-            }
-            assert_eq!(
-                filled(recipe, &["receiver", "group", "name"].map(|p| (p, None))),
-                recipe
-            );
-        }
-    }
-
-    #[test]
-    fn no_recipe_holds_a_password_or_writes_a_variable_into_a_script() {
-        for name in SYSTEMS {
-            let recipe = system(name).unwrap().recipe;
-            for url in recipe.split("postgres://").skip(1) {
-                let user = url.split('@').next().unwrap();
-                assert!(!user.contains(':'), "{name}: {user}");
-            }
-            let ids = recipe.matches("event create").count() + recipe.matches("gate check").count();
-            assert_eq!(ids, 2, "{name}");
-        }
-    }
-
-    #[test]
-    fn only_a_plain_name_stands_in_a_recipe() {
-        for plain in ["payments-api", "acme/api", "Grüße 1.0", "a:b@c+d_e"] {
-            assert_eq!(handle(plain, "ID"), plain);
-        }
-        for other in [
-            "",
-            "a'b",
-            "$(id)",
-            "${{ secrets.X }}",
-            "a\\b",
-            "a\"b",
-            "a\nb",
-            "a#b",
-            "`id`",
-            " x",
-        ] {
-            assert_eq!(handle(other, "ID"), "ID", "{other}");
-        }
-    }
 
     #[test]
     fn what_a_schema_demands_is_named() {

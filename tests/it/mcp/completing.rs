@@ -461,4 +461,18 @@ fn a_recipe_is_refused_what_it_cannot_hold() {
     let recipe = text.split("```").nth(1).unwrap();
     assert!(recipe.contains(&format!("RECEIVER: '{id}'\n")), "{recipe}");
     assert!(!recipe.contains("secrets.TOKEN"), "{recipe}");
+    // A name that two receivers share leads a job to neither.
+    let first = server.id_of("create_receiver", any_receiver("twice"));
+    let mut second = any_receiver("twice");
+    second["version"] = json!("2.0.0");
+    server.id_of("create_receiver", second);
+    let arguments = json!({"system": "tekton", "receiver": first});
+    let got = server
+        .request(
+            "prompts/get",
+            json!({"name": "connect_ci", "arguments": arguments}),
+        )
+        .unwrap();
+    let text = got["messages"][0]["content"]["text"].as_str().unwrap();
+    assert!(text.contains(&format!("default: '{first}'\n")), "{text}");
 }
