@@ -403,18 +403,9 @@ async function flow(era, folder) {
     const { messages } = await mcp.method("prompts/get", args);
     has(messages[0].content.text, "RECEIVER = 'scan'\n", "GROUP = 'release-ready'\n", made.group, "```groovy");
   });
-  await it("prompts/complete: arguments of prompts and templates", async () => {
-    const complete = async (type, ref, name, value) => {
-      const options = ["--complete-ref-type", type, "--complete-ref", ref, "--complete-arg-name", name];
-      const { values } = await mcp.method("prompts/complete", [...options, "--complete-arg-value", value]);
-      return values;
-    };
-    same(await complete("ref/prompt", "connect_ci", "system", "git"), ["github-actions", "gitlab-ci"]);
-    same(await complete("ref/prompt", "release_readiness", "name", "pay"), ["payments-api"]);
-    same(await complete("ref/resource", "epr://groups/{id}", "id", "rel"), ["release-ready"]);
-    same(await complete("ref/resource", "epr://events/{id}", "id", made.event), [made.event]);
-    const unknown = ["--complete-ref-type", "ref/prompt", "--complete-ref", "none", "--complete-arg-name", "x"];
-    has(await mcp.refused("prompts/complete", unknown), "connect_ci");
+  await it("completion is declared; the Inspector's command line does not call it", async () => {
+    const { capabilities } = await mcp.method("initialize");
+    same([capabilities.completions, capabilities.prompts], [{}, {}]);
   });
   await it("a read-only server offers no tool that writes, and refuses one", async () => {
     const { code, stdout } = await mcp.raw(["--method", "tools/list", "--strict"], ["--read-only"]);

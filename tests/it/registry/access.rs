@@ -2,7 +2,7 @@
 
 use epr_mcp::domain::principal::{Grant, Principal, PrincipalKind, Scope};
 use epr_mcp::registry::{
-    Error, GroupInput, PayloadInput, ReceiverInput, SearchRequest, WriteOptions,
+    Blank, Error, GroupInput, PayloadInput, ReceiverInput, SearchRequest, WriteOptions,
 };
 use epr_mcp::store::AuditEntry;
 
@@ -123,6 +123,10 @@ async fn everything(bench: &Bench, who: &Principal) -> Vec<(&'static str, &'stat
         ),
         ("read", outcome(registry.recent_units(who, 1, None).await)),
         ("read", outcome(registry.overview(who).await)),
+        (
+            "read",
+            outcome(registry.complete(who, &Blank::Receiver, "").await),
+        ),
         ("read", outcome(registry.messages(who, None, 1).await)),
         ("admin", outcome(registry.audit(who, None, 1).await)),
     ]
