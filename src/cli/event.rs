@@ -403,6 +403,7 @@ async fn list(
             break;
         }
     }
+    more &= out.is_read();
     out.end()?;
     if more {
         note("there may be more; --limit shows so many");

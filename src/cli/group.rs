@@ -272,6 +272,7 @@ async fn list(session: &Session, args: &DefinitionSearch, fields: &Fields) -> an
     for group in args.list.ordered(found).iter().take(out.room()) {
         out.add(row(group).only(fields))?;
     }
+    let more = more && out.is_read();
     out.end()?;
     if more {
         note("there are more; --limit shows so many");

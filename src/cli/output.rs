@@ -287,6 +287,11 @@ impl List {
         }
     }
 
+    /// Whether somebody still reads.
+    pub(super) fn is_read(&self) -> bool {
+        !self.closed
+    }
+
     /// Adds a row.
     pub(super) fn add(&mut self, row: Row) -> anyhow::Result<()> {
         if self.room() == 0 {

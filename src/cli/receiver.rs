@@ -267,6 +267,7 @@ async fn list(session: &Session, args: &DefinitionSearch, fields: &Fields) -> an
             out.add(row.only(fields))?;
         }
     }
+    let more = more && out.is_read();
     out.end()?;
     if more {
         note("there are more; --limit shows so many");

@@ -5,6 +5,7 @@ mod faults;
 mod opening;
 mod proxy;
 mod server;
+mod waiting;
 
 use std::process::Output;
 
