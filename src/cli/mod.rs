@@ -44,7 +44,12 @@ const SHUTDOWN: Duration = Duration::from_secs(2);
     name = "epr-mcp",
     version,
     max_term_width = 100,
-    subcommand_negates_reqs = true
+    subcommand_negates_reqs = true,
+    after_help = "First steps:\n  epr-mcp demo                                   see it at work\n  \
+        epr-mcp install --client claude-desktop --write  connect a client (or another one)\n  \
+        epr-mcp doctor                                 is everything well?\n\n\
+        In scripts:\n  epr-mcp event create --help                    record that something happened\n  \
+        epr-mcp gate check --help                      let a deploy job wait for a gate"
 )]
 struct Cli {
     #[command(flatten)]
