@@ -120,6 +120,12 @@ pub const GATE_ROWS_PER_UNIT: usize = 20;
 pub const UNIT_RECEIVERS: usize = 1_000;
 /// Looks at the newest event of a receiver for a unit in the overview.
 pub const OVERVIEW_LOOKS: usize = 1_000;
+/// Values that complete what somebody types: as many as MCP allows in one answer.
+pub const COMPLETIONS: usize = 100;
+/// Texts of receivers, groups or events looked at to complete one: several records share a text.
+pub const COMPLETION_TEXTS: usize = 1_000;
+/// Names whose units are looked at to complete a unit's path.
+pub const COMPLETION_NAMES: usize = 20;
 /// Characters in a cursor.
 pub const CURSOR_CHARS: usize = 1_024;
 

@@ -3,11 +3,11 @@
 use rmcp::ErrorData;
 use rmcp::ServerHandler;
 use rmcp::model::{
-    CacheScope, CallToolRequestParams, CallToolResponse, CustomRequest, CustomResult,
-    DiscoverResult, GetPromptRequestParams, GetPromptResponse, ListPromptsResult,
-    ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
-    ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse, ServerConfig,
-    SubscribeRequestParams, SubscriptionFilter, Tool, UnsubscribeRequestParams,
+    CacheScope, CallToolRequestParams, CallToolResponse, CompleteRequestParams, CompleteResult,
+    CustomRequest, CustomResult, DiscoverResult, GetPromptRequestParams, GetPromptResponse,
+    ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult,
+    PaginatedRequestParams, ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse,
+    ServerConfig, SubscribeRequestParams, SubscriptionFilter, Tool, UnsubscribeRequestParams,
 };
 use rmcp::service::{RequestContext, RoleServer, SubscriptionContext};
 use tokio::task::JoinSet;
@@ -18,7 +18,7 @@ use super::error::ToolError;
 use super::protocol::unmatched_request;
 use super::subscriptions::Subscriptions;
 use super::tool::{ToolCx, ToolSpec};
-use super::{McpServer, catalogue, prompts, resources};
+use super::{McpServer, catalogue, completion, prompts, resources};
 use crate::domain::principal::Principal;
 use crate::domain::text::quoted;
 use crate::registry::Error;
@@ -242,7 +242,7 @@ impl ServerHandler for McpServer {
         context: RequestContext<RoleServer>,
     ) -> Result<ListPromptsResult, ErrorData> {
         no_cursor(request.as_ref())?;
-        let result = ListPromptsResult::with_all_items(prompts::list(|tool| self.offers(tool)));
+        let result = ListPromptsResult::with_all_items(prompts::list(self));
         Ok(if has_cache_hints(&context) {
             result
                 .with_ttl_ms(FIXED_TTL_MS)
@@ -258,10 +258,22 @@ impl ServerHandler for McpServer {
         context: RequestContext<RoleServer>,
     ) -> Result<GetPromptResponse, ErrorData> {
         Ok(
-            prompts::get(&self.cx(&context), &request.name, request.arguments)
+            prompts::get(self.cx(&context), &request.name, request.arguments)
                 .await?
                 .into(),
         )
+    }
+
+    async fn complete(
+        &self,
+        request: CompleteRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CompleteResult, ErrorData> {
+        let cx = self.cx(&context);
+        tokio::select! {
+            completed = completion::complete(&cx, request) => completed,
+            () = context.ct.cancelled() => Err(ErrorData::internal_error("The call was cancelled.", None)),
+        }
     }
 
     async fn on_custom_request(

@@ -5,7 +5,7 @@
 //! | `catalogue`, `tool`, `tools` | the one table of tools, what a tool is, one file a tool |
 //! | `schema`, `args` | what tools take: the published schema and the lenient reading of it |
 //! | `render`, `payload`, `paging` | records as JSON and text, parts of large payloads, answers of bounded size |
-//! | `resources`, `prompts`, `instructions` | everything else that a client is offered |
+//! | `resources`, `prompts`, `completion`, `instructions` | everything else that a client is offered |
 //! | `handler`, `protocol`, `stdio` | the protocol, its faults, the transport |
 //! | `confirm` | asking a person before a gate turns |
 //! | `subscriptions` | telling clients that what they watch has changed |
@@ -16,6 +16,7 @@
 mod args;
 mod catalogue;
 pub mod client_config;
+mod completion;
 mod confirm;
 mod error;
 mod files;
@@ -125,6 +126,7 @@ impl McpServer {
             .enable_resources()
             .enable_resources_subscribe()
             .enable_prompts()
+            .enable_completions()
             .build();
         let info = ServerConfig::new(capabilities)
             .with_server_info(

@@ -2,9 +2,9 @@
 
 use rmcp::ErrorData;
 use rmcp::model::{
-    CallToolRequestParams, ErrorCode, GetPromptRequestParams, InitializeRequestParams,
-    PaginatedRequestParams, ReadResourceRequestParams, SubscribeRequestParams,
-    SubscriptionsListenRequestParams, UnsubscribeRequestParams,
+    CallToolRequestParams, CompleteRequestParams, ErrorCode, GetPromptRequestParams,
+    InitializeRequestParams, PaginatedRequestParams, ReadResourceRequestParams,
+    SubscribeRequestParams, SubscriptionsListenRequestParams, UnsubscribeRequestParams,
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -22,6 +22,7 @@ pub(crate) fn unmatched_request(method: &str, params: Option<&Value>) -> ErrorDa
         "resources/unsubscribe" => fault::<UnsubscribeRequestParams>(params),
         "subscriptions/listen" => fault::<SubscriptionsListenRequestParams>(params),
         "prompts/get" => fault::<GetPromptRequestParams>(params),
+        "completion/complete" => fault::<CompleteRequestParams>(params),
         "tools/list" | "resources/list" | "resources/templates/list" | "prompts/list" => {
             fault::<PaginatedRequestParams>(params)
         }

@@ -80,45 +80,53 @@ pub(crate) async fn list(
     Ok(result)
 }
 
+/// What addresses there are: the form, a name, what is there, and as what.
+const TEMPLATES: [(&str, &str, &str, &str); 5] = [
+    (
+        "epr://events/{id}",
+        "event",
+        "An event with its payload and receiver",
+        JSON,
+    ),
+    (
+        "epr://receivers/{id}",
+        "receiver",
+        "A receiver with its JSON Schema",
+        JSON,
+    ),
+    (
+        "epr://groups/{id}",
+        "group",
+        "A group (gate) with its receivers",
+        JSON,
+    ),
+    (
+        "epr://history/{name}/{version}/{release}/{platform_id}/{package}",
+        "history",
+        "The newest events of a unit; the parts percent-encoded",
+        JSON,
+    ),
+    (
+        "epr://gates/{group}/{unit}",
+        "gate",
+        "How a gate stands for a unit; {unit} is its percent-encoded path name/version/release/platform_id/package",
+        TEXT,
+    ),
+];
+
+/// The forms that addresses have.
+pub(crate) fn template_uris() -> impl Iterator<Item = &'static str> {
+    TEMPLATES.iter().map(|(uri, ..)| *uri)
+}
+
 /// What addresses there are.
 pub(crate) fn templates() -> ListResourceTemplatesResult {
-    let template = |uri: &str, name: &str, about: &str, mime: &str| {
-        ResourceTemplate::new(uri, name)
-            .with_description(about)
-            .with_mime_type(mime)
+    let template = |(uri, name, about, mime): &(&str, &str, &str, &str)| {
+        ResourceTemplate::new(*uri, *name)
+            .with_description(*about)
+            .with_mime_type(*mime)
     };
-    ListResourceTemplatesResult::with_all_items(vec![
-        template(
-            "epr://events/{id}",
-            "event",
-            "An event with its payload and receiver",
-            JSON,
-        ),
-        template(
-            "epr://receivers/{id}",
-            "receiver",
-            "A receiver with its JSON Schema",
-            JSON,
-        ),
-        template(
-            "epr://groups/{id}",
-            "group",
-            "A group (gate) with its receivers",
-            JSON,
-        ),
-        template(
-            "epr://history/{name}/{version}/{release}/{platform_id}/{package}",
-            "history",
-            "The newest events of a unit; the parts percent-encoded",
-            JSON,
-        ),
-        template(
-            "epr://gates/{group}/{unit}",
-            "gate",
-            "How a gate stands for a unit; {unit} is its percent-encoded path name/version/release/platform_id/package",
-            TEXT,
-        ),
-    ])
+    ListResourceTemplatesResult::with_all_items(TEMPLATES.iter().map(template).collect())
 }
 
 /// Reads one.

@@ -305,7 +305,7 @@ impl Registry {
                 .await;
             let passing = look.map(|look| {
                 Some(PassingUnits {
-                    count: look.passing,
+                    count: look.passing.len(),
                     exact: look.next.is_none(),
                 })
             });

@@ -22,8 +22,8 @@ use crate::store::{Bounds, Store, Stream};
 pub(super) struct Look {
     /// Units that wait: row, newest position among the members' events, state.
     pub(super) waiting: Vec<(i64, i64, GateState)>,
-    /// Units that pass.
-    pub(super) passing: usize,
+    /// Units that pass, by row.
+    pub(super) passing: Vec<i64>,
     /// Units in all.
     pub(super) looked_at: usize,
     /// Where to go on.
@@ -184,7 +184,7 @@ impl Registry {
             receivers,
             waiting,
             looked_at: look.looked_at,
-            passing: look.passing,
+            passing: look.passing.len(),
             next_cursor: look.next.map(|position| Cursor { position, mark }.encode()),
         })
     }
@@ -215,7 +215,7 @@ impl Registry {
         let ids = &group.event_receiver_ids;
         let mut look = Look {
             waiting: Vec::new(),
-            passing: 0,
+            passing: Vec::new(),
             looked_at: 0,
             next: None,
         };
@@ -274,7 +274,7 @@ impl Registry {
                 }
                 look.looked_at += 1;
                 if passes {
-                    look.passing += 1;
+                    look.passing.push(unit);
                 } else {
                     look.waiting.push((unit, seq, state));
                 }

@@ -1,6 +1,7 @@
 //! The use cases. Each takes the [`Principal`] who asks and authorises it, so that no surface can
 //! forget to. Nothing here knows HTTP, JSON-RPC or Kafka; nothing but this calls the writer.
 
+mod completing;
 mod definitions;
 mod error;
 mod events;
@@ -20,6 +21,7 @@ mod views;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+pub use completing::{Blank, Completion};
 pub use error::{Error, Result};
 pub use follow::{Following, Heard};
 pub use looking::Selected;

@@ -97,6 +97,15 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// Groups that any of these receivers belongs to, by id, at most `limit`.
     async fn groups_of(&self, receivers: &[ReceiverId], limit: usize) -> Result<Vec<Group>>;
 
+    /// Texts of records that begin with `beginning`, each with the id of its record: in character
+    /// order, ids from the greatest (the newest) down.
+    async fn texts(
+        &self,
+        of: RecordText,
+        beginning: &str,
+        limit: usize,
+    ) -> Result<Vec<(String, String)>>;
+
     /// The log positions of events by id.
     async fn event_seqs(&self, ids: &[EventId]) -> Result<Vec<i64>>;
 
@@ -239,6 +248,25 @@ pub enum ReceiverText {
     Name,
     /// The type.
     Type,
+}
+
+/// A text that names records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RecordText {
+    /// The name of a receiver.
+    ReceiverName,
+    /// The type of a receiver.
+    ReceiverType,
+    /// The id of a receiver.
+    ReceiverId,
+    /// The name of a group.
+    GroupName,
+    /// The type of a group.
+    GroupType,
+    /// The id of a group.
+    GroupId,
+    /// The id of an event.
+    EventId,
 }
 
 /// A message without what it is about.

@@ -22,7 +22,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::unit::{Unit, UnitKey};
 use crate::store::{
     AuditEntry, Bounds, Change, Counters, Cutoffs, Decided, Glance, GlanceLimits, Pruned,
-    ReceiverText, Remark, Result, Store, StoreInfo, Stream,
+    ReceiverText, RecordText, Remark, Result, Store, StoreInfo, Stream,
 };
 
 /// What an engine has to give to be a [`Store`]; the methods of the same name say what they do.
@@ -132,6 +132,15 @@ impl<E: Engine> Store for E {
 
     async fn groups_of(&self, receivers: &[ReceiverId], limit: usize) -> Result<Vec<Group>> {
         read!(self, session => definitions::groups_of(session, receivers, limit))
+    }
+
+    async fn texts(
+        &self,
+        of: RecordText,
+        beginning: &str,
+        limit: usize,
+    ) -> Result<Vec<(String, String)>> {
+        read!(self, session => definitions::texts(session, of, beginning, limit))
     }
 
     async fn event_seqs(&self, ids: &[EventId]) -> Result<Vec<i64>> {

@@ -134,6 +134,14 @@ statements! {
     RECEIVERS_OF_NAMES = "SELECT id FROM receiver WHERE name >= $1 AND name < $3 ORDER BY name LIMIT $2";
     RECEIVERS_OF_TYPES_FROM = "SELECT id FROM receiver WHERE type >= $1 ORDER BY type LIMIT $2";
     RECEIVERS_OF_TYPES = "SELECT id FROM receiver WHERE type >= $1 AND type < $3 ORDER BY type LIMIT $2";
+    /// Texts that begin alike, each with the id of its record.
+    RECEIVER_NAMES = "SELECT name, id FROM receiver WHERE name >= $1 AND name < $2 ORDER BY name LIMIT $3";
+    RECEIVER_TYPES = "SELECT type, id FROM receiver WHERE type >= $1 AND type < $2 ORDER BY type LIMIT $3";
+    RECEIVER_IDS = "SELECT id, id FROM receiver WHERE id >= $1 AND id < $2 ORDER BY id DESC LIMIT $3";
+    GROUP_NAMES = "SELECT name, id FROM receiver_group WHERE name >= $1 AND name < $2 ORDER BY name LIMIT $3";
+    GROUP_TYPES = "SELECT type, id FROM receiver_group WHERE type >= $1 AND type < $2 ORDER BY type LIMIT $3";
+    GROUP_IDS = "SELECT id, id FROM receiver_group WHERE id >= $1 AND id < $2 ORDER BY id DESC LIMIT $3";
+    EVENT_IDS = "SELECT id, id FROM event WHERE id >= $1 AND id < $2 ORDER BY id DESC LIMIT $3";
     FIND_GROUPS;
     FIND_GROUPS_BY_NAME;
     FIND_GROUPS_BY_TYPE;

@@ -392,11 +392,29 @@ async function flow(era, folder) {
   });
   await it("prompts/list and prompts/get: is this release ready?", async () => {
     const { prompts } = await mcp.method("prompts/list");
-    same(prompts.map((prompt) => prompt.name), ["release_readiness"]);
+    same(prompts.map((prompt) => prompt.name), ["release_readiness", "connect_ci"]);
     const args = ["--prompt-name", "release_readiness", "--prompt-args", "name=payments-api", "group=release-ready"];
     const { messages } = await mcp.method("prompts/get", args);
     same([messages.length, messages[0].role], [1, "user"]);
     has(messages[0].content.text, "Is this release ready?", "GATE «release-ready»: OPEN", HISTORY);
+  });
+  await it("prompts/get: a recipe for CI with the registry's names in it", async () => {
+    const args = ["--prompt-name", "connect_ci", "--prompt-args", "system=jenkins", "receiver=scan", "group=release-ready"];
+    const { messages } = await mcp.method("prompts/get", args);
+    has(messages[0].content.text, "RECEIVER = 'scan'\n", "GROUP = 'release-ready'\n", made.group, "```groovy");
+  });
+  await it("prompts/complete: arguments of prompts and templates", async () => {
+    const complete = async (type, ref, name, value) => {
+      const options = ["--complete-ref-type", type, "--complete-ref", ref, "--complete-arg-name", name];
+      const { values } = await mcp.method("prompts/complete", [...options, "--complete-arg-value", value]);
+      return values;
+    };
+    same(await complete("ref/prompt", "connect_ci", "system", "git"), ["github-actions", "gitlab-ci"]);
+    same(await complete("ref/prompt", "release_readiness", "name", "pay"), ["payments-api"]);
+    same(await complete("ref/resource", "epr://groups/{id}", "id", "rel"), ["release-ready"]);
+    same(await complete("ref/resource", "epr://events/{id}", "id", made.event), [made.event]);
+    const unknown = ["--complete-ref-type", "ref/prompt", "--complete-ref", "none", "--complete-arg-name", "x"];
+    has(await mcp.refused("prompts/complete", unknown), "connect_ci");
   });
   await it("a read-only server offers no tool that writes, and refuses one", async () => {
     const { code, stdout } = await mcp.raw(["--method", "tools/list", "--strict"], ["--read-only"]);

@@ -23,7 +23,7 @@ from typing import Any
 
 import anyio
 from mcp import Client, MCPError, StdioServerParameters
-from mcp_types import Implementation
+from mcp_types import Implementation, PromptReference, ResourceTemplateReference
 
 ROOT = Path(__file__).resolve().parents[3]
 BINARY = os.environ.get("EPR_BINARY", str(ROOT / "target/debug/epr-mcp"))
@@ -327,10 +327,34 @@ async def flow(mode: str, client: Client) -> None:
         has(await mcp.read(f"epr://gates/{made['group']}/{path}"), "GATE «release-ready»: OPEN")
 
     async def prompts() -> None:
-        same([prompt.name for prompt in (await client.list_prompts()).prompts], ["release_readiness"])
+        same([prompt.name for prompt in (await client.list_prompts()).prompts], ["release_readiness", "connect_ci"])
         prompt = await client.get_prompt("release_readiness", {"name": "payments-api", "version": "1.4.2"})
         same([message.role for message in prompt.messages], ["user"])
         has(prompt.messages[0].content.text, "GATE «release-ready»: OPEN", HISTORY)
+        recipe = await client.get_prompt("connect_ci", {"system": "gitlab-ci", "receiver": "scan", "group": GATE["type"]})
+        text = recipe.messages[0].content.text
+        has(text, "RECEIVER: 'scan'\n", "GROUP: 'release-ready'\n", "epr-mcp gate check", made["group"])
+        error = await protocol_error(client.get_prompt("connect_ci", {"system": "github"}))
+        same(error.code, INVALID_PARAMS)
+        has(error.message, "github-actions")
+
+    async def completion() -> None:
+        assert client.server_capabilities.completions is not None, client.server_capabilities
+        history = ResourceTemplateReference(uri="epr://history/{name}/{version}/{release}/{platform_id}/{package}")
+        filled: dict[str, str] = {}
+        for part, value in UNIT.items():
+            begun = {"name": part, "value": value[:3]}
+            found = (await client.complete(history, begun, context_arguments=filled or None)).completion
+            same((found.values, found.total, found.has_more), ([value], 1, False))
+            filled[part] = value
+        gate = ResourceTemplateReference(uri="epr://gates/{group}/{unit}")
+        found = await client.complete(gate, {"name": "unit", "value": "payments"}, context_arguments={"group": made["group"]})
+        same(found.completion.values, [HISTORY.removeprefix("epr://history/")])
+        prompt = PromptReference(name="connect_ci")
+        same((await client.complete(prompt, {"name": "system", "value": "j"})).completion.values, ["jenkins"])
+        error = await protocol_error(client.complete(prompt, {"name": "sytem", "value": ""}))
+        same(error.code, INVALID_PARAMS)
+        has(error.message, "system, receiver, group, name")
 
     async def overview() -> None:
         has(await mcp.text("describe_registry"), "48 events (1 failed) of 46 units", "«release-ready»")
@@ -351,7 +375,8 @@ async def flow(mode: str, client: Client) -> None:
     await it("a gate is taken out of force and back", enabling)
     await it("resources/list has all pages after 43 events at once", resources)
     await it("every kind of resource can be read", reading)
-    await it("the prompt has the state of the gate in it", prompts)
+    await it("the prompts have the state of the gate and the registry's names in them", prompts)
+    await it("templates and prompts are completed with what is filled in", completion)
     await it("describe_registry counts it all", overview)
 
 

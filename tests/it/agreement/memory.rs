@@ -18,7 +18,7 @@ use epr_mcp::domain::time::Timestamp;
 use epr_mcp::domain::unit::{Unit, UnitKey};
 use epr_mcp::store::{
     AuditEntry, Bounds, Change, Counters, Cutoffs, Decided, Glance, GlanceLimits, Pruned,
-    ReceiverText, Remark, Result, Store, StoreInfo, Stream,
+    ReceiverText, RecordText, Remark, Result, Store, StoreInfo, Stream,
 };
 use tokio::sync::watch;
 
@@ -206,6 +206,25 @@ impl Store for MemoryStore {
         };
         let mut found: Vec<Group> = rows.groups.iter().filter(member).cloned().collect();
         found.sort_by_key(|group| group.id);
+        found.truncate(limit);
+        Ok(found)
+    }
+
+    async fn texts(
+        &self,
+        of: RecordText,
+        beginning: &str,
+        limit: usize,
+    ) -> Result<Vec<(String, String)>> {
+        let mut found = self.rows().texts(of);
+        found.retain(|(text, _)| text.starts_with(beginning));
+        found.sort();
+        if matches!(
+            of,
+            RecordText::ReceiverId | RecordText::GroupId | RecordText::EventId
+        ) {
+            found.reverse();
+        }
         found.truncate(limit);
         Ok(found)
     }

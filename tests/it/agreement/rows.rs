@@ -9,10 +9,10 @@ use epr_mcp::domain::gate::Latest;
 use epr_mcp::domain::group::Group;
 use epr_mcp::domain::id::ReceiverId;
 use epr_mcp::domain::message::{MessageKind, MessageRecord, MessageSubject, WIRE_VERSION};
-use epr_mcp::domain::receiver::DefinedReceiver;
+use epr_mcp::domain::receiver::{DefinedReceiver, Receiver};
 use epr_mcp::domain::time::Timestamp;
 use epr_mcp::domain::unit::Unit;
-use epr_mcp::store::{AuditEntry, Counters, Stream};
+use epr_mcp::store::{AuditEntry, Counters, RecordText, Stream};
 
 /// Numbers of rows are places in these lists, from 1.
 #[derive(Debug, Default)]
@@ -68,6 +68,30 @@ impl Rows {
             }
         }
         all
+    }
+
+    /// Texts that name records, with the ids of those.
+    pub(super) fn texts(&self, of: RecordText) -> Vec<(String, String)> {
+        let receivers = |text: fn(&Receiver) -> String| {
+            let pair = |d: &DefinedReceiver| (text(&d.receiver), d.receiver.id.to_string());
+            self.receivers.iter().map(pair).collect()
+        };
+        let groups = |text: fn(&Group) -> String| {
+            let pair = |group: &Group| (text(group), group.id.to_string());
+            self.groups.iter().map(pair).collect()
+        };
+        match of {
+            RecordText::ReceiverName => receivers(|r| r.name.clone()),
+            RecordText::ReceiverType => receivers(|r| r.kind.clone()),
+            RecordText::ReceiverId => receivers(|r| r.id.to_string()),
+            RecordText::GroupName => groups(|g| g.name.clone()),
+            RecordText::GroupType => groups(|g| g.kind.clone()),
+            RecordText::GroupId => groups(|g| g.id.to_string()),
+            RecordText::EventId => {
+                let ids = self.events.iter().map(|(event, _)| event.id.to_string());
+                ids.map(|id| (id.clone(), id)).collect()
+            }
+        }
     }
 
     /// All that there is, as far as decisions can see it.

@@ -3,6 +3,7 @@
 mod bad_input;
 mod bad_schemas;
 pub(crate) mod client;
+mod completing;
 mod confirming;
 mod hostile;
 mod kill;

@@ -173,6 +173,17 @@ async fn what_the_server_says_of_itself() {
 /// The event of `create_event_failure`; ids are counted here.
 const FAILED: &str = "01M81B5H800000000000000006";
 
+/// The versions of the engines and the places of databases are those of the machine.
+fn of_the_machine() -> Vec<(&'static str, &'static str)> {
+    vec![
+        (r"sqlite \d+\.\d+\.\d+", "sqlite VERSION"),
+        (r"postgresql \d+\.\d+ ?(\([^)]*\))?", "postgresql VERSION"),
+        (r"«/[^»]*epr\.db»", "«FILE»"),
+        (r#""/[^"]*epr\.db""#, "\"FILE\""),
+        (r"«postgres://[^»]*»", "«URL»"),
+    ]
+}
+
 #[tokio::test]
 async fn typical_answers() {
     let mut conversation = Conversation::begin().await;
@@ -301,16 +312,91 @@ async fn typical_answers() {
         } else {
             ""
         };
-        // The versions of the engines are those of the machine.
-        let filters = vec![
-            (r"sqlite \d+\.\d+\.\d+", "sqlite VERSION"),
-            (r"postgresql \d+\.\d+ ?(\([^)]*\))?", "postgresql VERSION"),
-            (r"«/[^»]*epr\.db»", "«FILE»"),
-            (r#""/[^"]*epr\.db""#, "\"FILE\""),
-            (r"«postgres://[^»]*»", "«URL»"),
-        ];
-        insta::with_settings!({filters => filters}, {
+        insta::with_settings!({filters => of_the_machine()}, {
             insta::assert_snapshot!(format!("answer_{name}{suffix}"), text);
         });
     }
+}
+
+async fn connect_ci(conversation: &mut Conversation, arguments: Value) -> String {
+    let params = json!({"name": "connect_ci", "arguments": arguments});
+    let got = conversation.request("prompts/get", params).await;
+    let text = got["messages"][0]["content"]["text"].as_str().unwrap();
+    println!("connect_ci {arguments}: {} tokens", tokens(text));
+    assert!(tokens(text) < 3_000, "{arguments}: {} tokens", tokens(text));
+    text.to_owned()
+}
+
+#[tokio::test]
+async fn recipes_for_ci() {
+    let mut conversation = Conversation::begin().await;
+    for system in ["github-actions", "gitlab-ci", "jenkins", "tekton"] {
+        let text = connect_ci(&mut conversation, json!({"system": system})).await;
+        // Where the rows are is told in the one below.
+        let filters = vec![(r"- Storage: .*", "- Storage: …")];
+        insta::with_settings!({filters => filters}, {
+            insta::assert_snapshot!(format!("prompt_connect_ci_{}", system.replace('-', "_")), text);
+        });
+    }
+    for (tool, arguments) in [
+        (
+            "create_receiver",
+            json!({"name": "scan", "type": "acme.scan", "version": "1.0.0", "description": "A scan ended",
+                "schema": {"type": "object", "required": ["critical"]}}),
+        ),
+        (
+            "create_receiver",
+            json!({"name": "build", "type": "acme.build", "version": "1.0.0", "description": "A build ended", "schema_name": "any"}),
+        ),
+        (
+            "create_group",
+            json!({"name": "release-ready", "type": "acme.ready", "version": "1.0.0", "description": "Built and scanned",
+                "event_receiver_ids": ["build", "scan"]}),
+        ),
+        (
+            "create_event",
+            json!({"name": "payments-api", "version": "2.4.1", "release": "7", "platform_id": "linux-amd64", "package": "oci",
+                "description": "run 7", "event_receiver_id": "build", "success": true, "payload": {}}),
+        ),
+    ] {
+        conversation.call(tool, arguments).await;
+    }
+    let known = json!({"system": "github-actions", "receiver": "scan", "group": "release-ready", "name": "payments-api"});
+    let text = connect_ci(&mut conversation, known).await;
+    let suffix = match engine::engine() {
+        Engine::Sqlite => "",
+        Engine::Postgres => "_postgres",
+    };
+    insta::with_settings!({filters => of_the_machine()}, {
+        insta::assert_snapshot!(format!("prompt_connect_ci_filled{suffix}"), text);
+    });
+
+    let mut completions = Vec::new();
+    for (reference, argument, filled) in [
+        (
+            json!({"type": "ref/resource", "uri": "epr://gates/{group}/{unit}"}),
+            json!({"name": "unit", "value": "pay"}),
+            json!({"group": "release-ready"}),
+        ),
+        (
+            json!({"type": "ref/resource", "uri": "epr://history/{name}/{version}/{release}/{platform_id}/{package}"}),
+            json!({"name": "version", "value": ""}),
+            json!({"name": "payments-api"}),
+        ),
+        (
+            json!({"type": "ref/resource", "uri": "epr://receivers/{id}"}),
+            json!({"name": "id", "value": "acme."}),
+            json!({}),
+        ),
+        (
+            json!({"type": "ref/prompt", "name": "connect_ci"}),
+            json!({"name": "system", "value": ""}),
+            json!({}),
+        ),
+    ] {
+        let params =
+            json!({"ref": reference, "argument": argument, "context": {"arguments": filled}});
+        completions.push(conversation.request("completion/complete", params).await);
+    }
+    insta::assert_json_snapshot!("completions", completions);
 }

@@ -5,10 +5,10 @@ use epr_mcp::domain::group::Group;
 use epr_mcp::domain::id::{GroupId, ReceiverId};
 use epr_mcp::domain::receiver::{Receiver, fingerprint};
 use epr_mcp::domain::search::{DefinitionFilter, Page, TextMatch};
-use epr_mcp::store::{Counters, ReceiverText};
+use epr_mcp::store::{Counters, ReceiverText, RecordText};
 
 use super::scene::{Scene, after_start};
-use crate::harness::{SECOND, command, create_group, create_receiver, unit};
+use crate::harness::{SECOND, command, create_group, create_receiver, record_event, unit};
 
 fn receiver_draft(command: &mut Command) -> &mut epr_mcp::domain::receiver::ReceiverDraft {
     let Action::CreateReceiver { draft, .. } = &mut command.action else {
@@ -353,4 +353,83 @@ pub(crate) async fn receivers_are_found_by_the_beginning_of_their_texts(scene: S
     assert_eq!(found(kind, prefix("type.b"), 9).await, [0, 3]);
     assert_eq!(found(kind, exact("type.b*"), 9).await, [3]);
     assert_eq!(found(kind, exact("b"), 9).await, [0; 0]);
+}
+
+pub(crate) async fn records_are_found_by_the_beginning_of_every_text_that_names_them(scene: Scene) {
+    let mut receivers = Vec::new();
+    for name in ["b", "a", "ab", "\u{10ffff}", "\u{10ffff}z", "a%"] {
+        receivers.push(scene.receiver(name).await);
+    }
+    let mut groups = Vec::new();
+    for name in ["g", "ga", "h"] {
+        let id = scene.group_id();
+        let group = create_group(id, name, &receivers[..1], true);
+        scene.submit(group).await.unwrap();
+        groups.push(id.to_string());
+    }
+    let mut events = Vec::new();
+    for _ in 0..3 {
+        let id = scene.event_id();
+        let event = record_event(id, receivers[0], &unit("u"), true);
+        scene.submit(event).await.unwrap();
+        events.push(id.to_string());
+    }
+    let receivers: Vec<String> = receivers.iter().map(ToString::to_string).collect();
+    let found = |of, beginning: &str, limit| {
+        let (store, beginning) = (scene.store.clone(), beginning.to_owned());
+        async move { store.texts(of, &beginning, limit).await.unwrap() }
+    };
+    let pairs = |texts: &[(&str, &String)]| -> Vec<(String, String)> {
+        let pair = |(text, id): &(&str, &String)| ((*text).to_owned(), (*id).clone());
+        texts.iter().map(pair).collect()
+    };
+    let a = [
+        ("a", &receivers[1]),
+        ("a%", &receivers[5]),
+        ("ab", &receivers[2]),
+    ];
+    assert_eq!(found(RecordText::ReceiverName, "a", 9).await, pairs(&a));
+    assert_eq!(
+        found(RecordText::ReceiverName, "a", 2).await,
+        pairs(&a[..2])
+    );
+    assert_eq!(found(RecordText::ReceiverName, "A", 9).await, []);
+    assert_eq!(found(RecordText::ReceiverName, "a\0", 9).await, []);
+    assert_eq!(found(RecordText::ReceiverName, "", 9).await.len(), 6);
+    let last = [
+        ("\u{10ffff}", &receivers[3]),
+        ("\u{10ffff}z", &receivers[4]),
+    ];
+    assert_eq!(
+        found(RecordText::ReceiverName, "\u{10ffff}", 9).await,
+        pairs(&last)
+    );
+    let types = [("type.b", &receivers[0])];
+    assert_eq!(
+        found(RecordText::ReceiverType, "type.b", 9).await,
+        pairs(&types)
+    );
+    let named = [("g", &groups[0]), ("ga", &groups[1])];
+    assert_eq!(found(RecordText::GroupName, "g", 9).await, pairs(&named));
+    let types = [("gate.h", &groups[2])];
+    assert_eq!(
+        found(RecordText::GroupType, "gate.h", 9).await,
+        pairs(&types)
+    );
+    // Ids come from the greatest down; that is the newest first.
+    for (of, ids) in [
+        (RecordText::ReceiverId, &receivers),
+        (RecordText::GroupId, &groups),
+        (RecordText::EventId, &events),
+    ] {
+        let newest: Vec<_> = ids
+            .iter()
+            .rev()
+            .map(|id| (id.clone(), id.clone()))
+            .collect();
+        assert_eq!(found(of, "", 9).await, newest);
+        assert_eq!(found(of, "01", 2).await, newest[..2]);
+        assert_eq!(found(of, &ids[0], 9).await, [newest[ids.len() - 1].clone()]);
+        assert_eq!(found(of, "7", 9).await, []);
+    }
 }

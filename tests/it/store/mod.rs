@@ -42,6 +42,7 @@ macro_rules! store_suite {
                     receivers_and_groups_come_back_as_they_were_written,
                     definitions_are_found_by_every_filter,
                     receivers_are_found_by_the_beginning_of_their_texts,
+                    records_are_found_by_the_beginning_of_every_text_that_names_them,
                     groups_of_receivers_come_by_id_and_bounded,
                     audit_rows_come_newest_first,
                     counters_count_everything;

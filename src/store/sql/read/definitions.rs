@@ -9,7 +9,7 @@ use crate::domain::id::{GroupId, ReceiverId};
 use crate::domain::receiver::Receiver;
 use crate::domain::search::{DefinitionFilter, Page, Position, TextMatch, any_fits};
 use crate::limits;
-use crate::store::{ReceiverText, Result};
+use crate::store::{ReceiverText, RecordText, Result};
 
 pub(in crate::store::sql) async fn receivers<S: Session>(
     session: &mut S,
@@ -66,6 +66,37 @@ pub(in crate::store::sql) async fn groups_of<S: Session>(
     let args = vec![Arg::ids(receivers), bound(limit)];
     let found = session.rows("read groups", S::Sql::GROUPS_OF, args).await?;
     found.iter().map(|row| Ok(rows::group(row)?.1)).collect()
+}
+
+pub(in crate::store::sql) async fn texts<S: Session>(
+    session: &mut S,
+    of: RecordText,
+    beginning: &str,
+    limit: usize,
+) -> Result<Vec<(String, String)>> {
+    let sql = match of {
+        RecordText::ReceiverName => S::Sql::RECEIVER_NAMES,
+        RecordText::ReceiverType => S::Sql::RECEIVER_TYPES,
+        RecordText::ReceiverId => S::Sql::RECEIVER_IDS,
+        RecordText::GroupName => S::Sql::GROUP_NAMES,
+        RecordText::GroupType => S::Sql::GROUP_TYPES,
+        RecordText::GroupId => S::Sql::GROUP_IDS,
+        RecordText::EventId => S::Sql::EVENT_IDS,
+    };
+    let (from, to) = TextMatch::Prefix(beginning.to_owned()).range();
+    // Where no character is greater: behind every text that a field holds.
+    let to = to.unwrap_or_else(|| {
+        format!(
+            "{beginning}{}",
+            char::MAX.to_string().repeat(limits::FIELD_CHARS + 1)
+        )
+    });
+    let args = vec![from.into(), to.into(), bound(limit)];
+    let found = session.rows("complete a text", sql, args).await?;
+    found
+        .iter()
+        .map(|row| Ok((rows::string(row, 0)?, rows::string(row, 1)?)))
+        .collect()
 }
 
 /// The one exact value of a filter field, if that is what it says.
