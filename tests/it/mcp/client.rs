@@ -323,8 +323,12 @@ impl Server {
         self.stdin = None;
     }
 
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, name: &str) {
+        let told = Command::new("kill")
+            .args(["-s", name, &self.child.id().to_string()])
+            .status();
+        assert!(told.expect("there is a kill").success());
     }
 
     pub(crate) fn kill(&mut self) {

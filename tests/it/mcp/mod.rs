@@ -4,6 +4,7 @@ mod bad_input;
 mod bad_schemas;
 pub(crate) mod client;
 mod confirming;
+pub(crate) mod ending;
 mod hostile;
 mod kill;
 mod protocol;
