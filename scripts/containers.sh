@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # What the scripts about containers share; sourced, from the top of the repository.
+# shellcheck disable=SC2034 # by those that source it
 
 image=localhost/epr-mcp:test
 debian=docker.io/library/debian:bookworm-slim
@@ -16,6 +17,8 @@ why_no_containers() {
         echo "${missing[*]} is not installed (make test-deps)"
     elif [ "$(id -u)" != 0 ]; then
         echo "only root may build and run them here"
+    elif ! unshare --mount --pid --fork true 2>/dev/null; then
+        echo "this root may not make namespaces: it is in a container itself"
     fi
 }
 
@@ -28,7 +31,7 @@ containers_conf() {
     mkdir -p .cache
     {
         printf '[containers]\nnetns = "host"\n'
-        limits_are_fixed && printf 'default_ulimits = ["nofile=1024:1024", "nproc=5000:5000"]\n'
+        if limits_are_fixed; then printf 'default_ulimits = ["nofile=1024:1024", "nproc=5000:5000"]\n'; fi
         printf '[engine]\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\n'
         if command -v runc >/dev/null; then printf 'runtime = "runc"\n'; fi
     } > "$conf.new"

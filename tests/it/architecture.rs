@@ -131,6 +131,7 @@ fn links_in_the_documents_lead_somewhere() {
         "docs/TOOLS.md",
         "docs/CONFIGURATION.md",
         "docs/POSTGRESQL.md",
+        "docs/CONTAINER.md",
     ] {
         let text = std::fs::read_to_string(root.join(document)).unwrap();
         let folder = root.join(document).parent().unwrap().to_owned();

@@ -115,9 +115,7 @@ class Server:
 
     def begin(self, method: str, **params: Any) -> int:
         if self.era != ERAS[0]:
-            meta = "io.modelcontextprotocol/"
-            info = {"name": "container-suite", "version": "1"}
-            params["_meta"] = {f"{meta}protocolVersion": self.era, f"{meta}clientInfo": info, f"{meta}clientCapabilities": {}}
+            params["_meta"] = meta(self.era)
         number = next(self.ids)
         self.send(id=number, method=method, params=params)
         return number
@@ -181,6 +179,13 @@ class Server:
             except subprocess.TimeoutExpired:
                 podman("rm", "--force", "--time=0", self.name, fails=True)
                 self.process.kill()
+
+
+def meta(era: str) -> dict[str, Any]:
+    """What every request of a stateless era brings."""
+    mine = "io.modelcontextprotocol/"
+    info = {"name": "container-suite", "version": "1"}
+    return {f"{mine}protocolVersion": era, f"{mine}clientInfo": info, f"{mine}clientCapabilities": {}}
 
 
 def event(name: str = "web") -> dict[str, Any]:
@@ -462,6 +467,30 @@ def requests_that_are_piped_in_are_answered() -> None:
         assert "isError" not in answers[1]["result"] or not answers[1]["result"]["isError"], answers[1]
 
 
+def the_configuration_in_the_document_works() -> None:
+    document = (ROOT / "docs/CONTAINER.md").read_text()
+    blocks = [block.split("```")[0] for block in document.split("```json\n")[1:]]
+    assert blocks, "there is no configuration in docs/CONTAINER.md"
+    for block in blocks:
+        (entry,) = next(iter(json.loads(block).values())).values()
+        same((entry["command"], entry["args"][-1]), ("docker", "epr-mcp"))
+        with volume() as name:
+            arguments = [argument.replace("epr:/data", f"{name}:/data") for argument in entry["args"][:-1]]
+            pipe = subprocess.PIPE
+            run = ["podman", *arguments, IMAGE]
+            request = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {"_meta": meta(ERAS[1])}}
+            done = subprocess.run(run, input=json.dumps(request) + "\n", stdout=pipe, text=True, timeout=PATIENCE, check=True)
+            assert json.loads(done.stdout)["result"]["tools"], done.stdout
+
+
+def what_is_recorded_bears_the_name_that_was_given() -> None:
+    for flags, wanted in (((), "epr"), (("-e=EPR_PRINCIPAL=ada",), "ada")):
+        with volume() as name, Server(f"-v={name}:/data", *flags) as server:
+            server.receiver()
+            made = json.loads(server.text("create_event", **event()))
+            same(made["recorded_by"]["principal"], wanted)
+
+
 def two_containers_share_a_volume() -> None:
     with volume() as name, Server(f"-v={name}:/data") as one, Server(f"-v={name}:/data", era=ERAS[1]) as other:
         one.receiver()
@@ -561,6 +590,8 @@ CHECKS = (
     podman_stop_ends_it_in_3_s_while_a_call_waits_for_a_lock,
     at_the_end_of_its_input_it_is_gone_in_3_s_while_a_call_waits_for_a_lock,
     requests_that_are_piped_in_are_answered,
+    the_configuration_in_the_document_works,
+    what_is_recorded_bears_the_name_that_was_given,
     two_containers_share_a_volume,
     the_other_commands_work_through_the_entry_point,
     doctor_tells_of_a_foreign_owner,
