@@ -1,7 +1,7 @@
 //! A server whose input ends, or that is told to end, is gone in 3 s, whatever its database does: a
 //! container's process is killed if it takes long.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
@@ -35,6 +35,26 @@ fn told_to_end_a_server_that_waits_for_a_lock_is_gone_soon() {
         server.signal(signal);
         assert!(server.ends_within(SOON).success(), "{signal}");
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn told_again_it_waits_for_nothing() {
+    let (_folder, db) = fresh();
+    let mut server = Server::on(&db);
+    server.id_of("create_receiver", any_receiver("all"));
+    let _lock = Lock::on(&db);
+    begin_waiting(&mut server);
+    let begun = Instant::now();
+    let ended = loop {
+        server.signal("TERM");
+        if let Some(ended) = server.has_ended() {
+            break ended;
+        }
+    };
+    // Sooner than the last calls are given up.
+    assert!(begun.elapsed() < Duration::from_secs(1));
+    assert_eq!(ended.code(), Some(143));
 }
 
 #[test]
