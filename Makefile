@@ -3,19 +3,27 @@
 SHELL := /bin/bash
 CARGO ?= cargo
 TOOLS := $(CURDIR)/.cache/venv/bin
+ENGINE ?= $(shell command -v docker >/dev/null 2>&1 && echo docker || echo podman)
 BINARY = $${CARGO_TARGET_DIR:-target}/debug/epr-mcp
 
 .DEFAULT_GOAL := help
-.PHONY: help test-deps test check bench demo generate snap
+.PHONY: help test-deps test test-container image check bench demo generate snap
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 test-deps: ## Install what the tests need beside Rust, into .cache/
 	@scripts/test-deps
 
 test: ## Run all tests: Rust's, then two real MCP clients against the built binary
 	@scripts/test
+
+test-container: ## Build an image from the binary and test it in real containers (part of make test; root)
+	$(CARGO) build --locked
+	@scripts/test-container
+
+image: ## Build the image epr-mcp from source, with ENGINE=docker or podman (ENGINE_FLAGS: its flags)
+	$(ENGINE) build $(ENGINE_FLAGS) -t epr-mcp .
 
 check: ## Formatting, lints, documentation, scripts and dependencies, without warnings
 	$(CARGO) fmt --all --check
@@ -25,6 +33,7 @@ check: ## Formatting, lints, documentation, scripts and dependencies, without wa
 
 bench: ## Run the benchmarks
 	$(CARGO) bench --locked
+	@scripts/bench-container
 
 demo: ## Play the demo
 	@$(CARGO) run --locked --quiet -- demo

@@ -1,4 +1,4 @@
-//! The benchmark: five groups of figures, each beside its baseline from the same run.
+//! The benchmark: six groups of figures, each beside its baseline from the same run.
 //!
 //! `cargo bench` runs all of them, `cargo bench --bench registry -- write search` those groups. A
 //! figure that misses its goal makes the exit code 1. What was measured is also written to
@@ -13,6 +13,7 @@
 )]
 
 mod registry {
+    pub(crate) mod commands;
     pub(crate) mod data;
     pub(crate) mod facts;
     pub(crate) mod memory;
@@ -33,14 +34,17 @@ use std::time::Instant;
 
 use registry::data::Databases;
 use registry::report::Report;
-use registry::{data, facts, memory, postgres, sdk, search, spawn, write};
+use registry::{commands, data, facts, memory, postgres, sdk, search, spawn, write};
 
 /// The groups of figures, in the order in which they run.
-const GROUPS: [&str; 5] = ["spawn", "write", "search", "memory", "postgres"];
+const GROUPS: [&str; 6] = ["spawn", "commands", "write", "search", "memory", "postgres"];
 
 fn main() -> ExitCode {
     if std::env::var_os(sdk::ROLE).is_some() {
         return sdk::main();
+    }
+    if let Some(database) = std::env::var_os(commands::ROLE) {
+        return commands::main(database.as_ref());
     }
     if let Some(url) = std::env::var_os(postgres::ROLE) {
         return postgres::writer(&url.to_string_lossy());
@@ -80,6 +84,9 @@ fn run() -> anyhow::Result<bool> {
     let mut report = Report::new(facts);
     if wanted("spawn") {
         spawn::run(&databases, &mut report)?;
+    }
+    if wanted("commands") {
+        runtime.block_on(commands::run(&databases, &mut report))?;
     }
     if wanted("write") {
         runtime.block_on(write::run(&databases, &mut report))?;

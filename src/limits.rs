@@ -36,9 +36,15 @@ pub const SHOWN_COPIES: usize = 5;
 pub const JSON_MEMORY_BYTES: usize = 256 * 1024 * 1024;
 /// Seconds that a caller waits for memory, for the writer's queue or for the database to open.
 pub const WAIT_SECONDS: u64 = 10;
-/// Seconds that closing the database may take: a container's process has to end soon after it is
-/// told to.
+/// Seconds that closing the database may take.
 pub const CLOSE_SECONDS: u64 = 2;
+/// Milliseconds in which a server ends when its input has ended or it was told to: the process of a
+/// container has to be gone within 3 s.
+pub const END_MILLIS: u64 = 2_200;
+/// Those of them that calls in progress are given; the rest is for closing the database.
+pub const LAST_CALLS_MILLIS: u64 = 1_500;
+/// Milliseconds after which a process that was told to end does so whatever it is doing.
+pub const PATIENCE_MILLIS: u64 = 2_700;
 /// Bytes in a receiver's schema. The largest in the field (CycloneDX 1.6) has 262 KB.
 pub const SCHEMA_BYTES: usize = 512 * 1024;
 /// Subschema applications along any acyclic `$ref` path of a schema. Real schemas need some

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use self::client::{Client, Reply};
 use self::script::{STEPS, Step};
-use super::stdio::wait_for_signal;
+use super::signals::Signals;
 use super::{say, setup};
 use crate::config::Options;
 use crate::domain::id::IdSource;
@@ -37,7 +37,11 @@ const SHOWN_LINES: usize = 24;
 /// Characters of a line that are shown.
 const SHOWN_CHARS: usize = 1_200;
 
-pub(super) async fn run(options: Options, args: DemoArgs) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(
+    options: Options,
+    args: DemoArgs,
+    signals: Signals,
+) -> anyhow::Result<ExitCode> {
     let (clock, ids) = setup::clock_and_ids();
     let folder = tempfile::Builder::new()
         .prefix("epr-mcp-demo-")
@@ -57,12 +61,13 @@ pub(super) async fn run(options: Options, args: DemoArgs) -> anyhow::Result<Exit
     // Interrupted, it leaves nothing behind either.
     let mut shown = |step: &Step, reply: &Reply| show(step, reply);
     let steps = tokio::select! {
-        steps = play(registry.clone(), &mut shown) => Some(steps),
-        () = wait_for_signal() => None,
+        steps = play(registry.clone(), &mut shown) => Ok(steps),
+        code = signals.told() => Err(code),
     };
     registry.close().await;
-    let Some(steps) = steps.transpose()? else {
-        return Ok(ExitCode::from(130));
+    let steps = match steps {
+        Ok(steps) => steps?,
+        Err(cut_off) => return Ok(cut_off),
     };
     let command = std::env::current_exe()
         .ok()

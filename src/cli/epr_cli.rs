@@ -87,7 +87,7 @@ pub(super) async fn status(options: &Options, args: &StatusArgs) -> anyhow::Resu
             .map_err(Into::into)
     };
     let row = session.end(result).await?;
-    record(&row, &args.output)?;
+    record(&row, args.output)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -224,9 +224,9 @@ async fn create(options: &Options, args: CreateArgs) -> anyhow::Result<()> {
     let session = Session::begin(options, &args.who, Use::Write).await?;
     let result = one(&session, input, &write).await.and_then(|written| {
         if args.dry_run {
-            output::record(&preview(&written, &payload)?, &args.output)
+            output::record(&preview(&written, &payload)?, args.output)
         } else {
-            output::made(&written.event.id.to_string(), &args.output)
+            output::made(&written.event.id.to_string(), args.output)
         }
     });
     session.end(result).await
@@ -314,7 +314,7 @@ async fn search(options: &Options, args: &SearchArgs) -> anyhow::Result<()> {
         Some(_) => anyhow::bail!("--success is true or false"),
     };
     if args.dry_run {
-        return output::record(&asked_for(args), &args.output);
+        return output::record(&asked_for(args), args.output);
     }
     let session = Session::begin(options, &args.who, Use::Read).await?;
     let result = list(&session, args, success, &fields).await;
@@ -377,9 +377,10 @@ async fn list(
     fields: &Fields,
 ) -> anyhow::Result<()> {
     let (registry, principal) = (&session.registry, &session.principal);
-    let mut out = List::begin(&args.output, args.list.limit);
+    let mut out = List::begin(args.output, args.list.limit);
     let Some(filter) = filter(session, args, success).await? else {
-        return out.end();
+        out.end();
+        return Ok(());
     };
     let order = if args.list.newest_first {
         Order::NewestFirst
@@ -403,7 +404,8 @@ async fn list(
             break;
         }
     }
-    out.end()?;
+    more &= out.is_read();
+    out.end();
     if more {
         note("there may be more; --limit shows so many");
     }
@@ -485,7 +487,7 @@ async fn generate_all(
         }
     }
     if args.dry_run {
-        output::records(rows, &args.output)?;
+        output::records(rows, args.output)?;
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use self::verdict::{Ended, Report, Verdict};
 use super::session::{Session, Use, Who};
-use super::stdio::wait_for_signal;
+use super::signals::Signals;
 use super::{note, refused, say};
 use crate::config::Options;
 use crate::domain::refusal::Refusal;
@@ -96,14 +96,18 @@ fn span(text: &str) -> Result<Duration, String> {
     }
 }
 
-pub(super) async fn run(options: &Options, command: GateCommand) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(
+    options: &Options,
+    command: GateCommand,
+    signals: &Signals,
+) -> anyhow::Result<ExitCode> {
     let GateCommand::Check(args) = command;
     let begun = Instant::now();
     let ended = match Session::begin(options, &args.who, Use::Read).await {
         Ok(session) => {
             let ended = tokio::select! {
                 ended = check(&session, &args) => ended,
-                () = wait_for_signal() => Ended::Interrupted,
+                _ = signals.told() => Ended::Interrupted,
             };
             session.registry.close().await;
             ended

@@ -63,21 +63,55 @@ fn configuration(mut command: clap::Command) -> anyhow::Result<String> {
             .get_arguments()
             .filter(|a| !shared.contains(&a.get_id().to_string())),
     )?;
-    for name in ["demo", "migrate", "backup", "doctor"] {
-        if let Some(sub) = command.find_subcommand(name) {
-            write!(
-                out,
-                "\n## `epr-mcp {name}`\n\n{}.\n\n",
-                sub.get_about().map(ToString::to_string).unwrap_or_default()
-            )?;
-            table(
-                &mut out,
-                sub.get_arguments()
-                    .filter(|a| !shared.contains(&a.get_id().to_string())),
-            )?;
-        }
+    for sub in commands(&command).filter(|sub| sub.get_name() != "stdio") {
+        one_command(&mut out, sub, "epr-mcp", &shared)?;
     }
     Ok(out)
+}
+
+/// The commands of a command that a reader is told of.
+fn commands(command: &clap::Command) -> impl Iterator<Item = &clap::Command> {
+    command
+        .get_subcommands()
+        .filter(|sub| !sub.is_hide_set() && sub.get_name() != "help")
+}
+
+/// A command, or the commands that it consists of.
+fn one_command(
+    out: &mut String,
+    command: &clap::Command,
+    above: &str,
+    shared: &[String],
+) -> std::fmt::Result {
+    let name = format!("{above} {}", command.get_name());
+    if commands(command).next().is_some() {
+        return commands(command).try_for_each(|sub| one_command(out, sub, &name, shared));
+    }
+    let about = command.get_about().map(ToString::to_string);
+    let values = command.get_positionals().map(|argument| {
+        let name = argument.get_value_names().and_then(|names| names.first());
+        format!(" {}", name.map_or("", |name| name.as_str()))
+    });
+    let usage = values.collect::<String>();
+    write!(
+        out,
+        "\n## `{name}{usage}`\n\n{}.\n",
+        about.unwrap_or_default()
+    )?;
+    let own = |a: &&clap::Arg| !shared.contains(&a.get_id().to_string()) && is_shown(a);
+    if command.get_arguments().any(|a| own(&a)) {
+        out.push('\n');
+        table(out, command.get_arguments().filter(own))?;
+    }
+    Ok(())
+}
+
+/// Whether an argument is a flag that a reader is told of.
+fn is_shown(argument: &clap::Arg) -> bool {
+    !argument.is_hide_set()
+        && argument.get_long().is_some_and(|long| {
+            !matches!(long, "help" | "version") || argument.get_action().takes_values()
+        })
 }
 
 fn table<'a>(out: &mut String, arguments: impl Iterator<Item = &'a clap::Arg>) -> std::fmt::Result {
@@ -86,7 +120,7 @@ fn table<'a>(out: &mut String, arguments: impl Iterator<Item = &'a clap::Arg>) -
         let Some(long) = argument.get_long() else {
             continue;
         };
-        if argument.is_hide_set() || matches!(long, "help" | "version") {
+        if !is_shown(argument) {
             continue;
         }
         // A switch may be given a value, and mostly is not.

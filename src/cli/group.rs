@@ -169,9 +169,9 @@ async fn create(options: &Options, args: CreateArgs) -> anyhow::Result<()> {
         .await
         .and_then(|written| {
             if args.dry_run {
-                output::record(&preview(&written)?, &args.output)
+                output::record(&preview(&written)?, args.output)
             } else {
-                output::made(&written.group.id.to_string(), &args.output)
+                output::made(&written.group.id.to_string(), args.output)
             }
         });
     session.end(result).await
@@ -236,7 +236,7 @@ fn row(group: &Group) -> Row {
 async fn search(options: &Options, args: &DefinitionSearch) -> anyhow::Result<()> {
     let fields = args.fields(FIELDS)?;
     if args.dry_run {
-        return output::record(&args.asked(), &args.output);
+        return output::record(&args.asked(), args.output);
     }
     let session = Session::begin(options, &args.who, Use::Read).await?;
     let result = list(&session, args, &fields).await;
@@ -267,12 +267,13 @@ async fn list(session: &Session, args: &DefinitionSearch, fields: &Fields) -> an
             .await?
         }
     };
-    let mut out = List::begin(&args.output, args.list.limit);
+    let mut out = List::begin(args.output, args.list.limit);
     let more = found.len() > out.room();
     for group in args.list.ordered(found).iter().take(out.room()) {
         out.add(row(group).only(fields))?;
     }
-    out.end()?;
+    let more = more && out.is_read();
+    out.end();
     if more {
         note("there are more; --limit shows so many");
     }
@@ -312,7 +313,7 @@ async fn generate_all(
         }
     }
     if args.dry_run {
-        output::records(rows, &args.output)?;
+        output::records(rows, args.output)?;
     }
     Ok(())
 }
@@ -341,8 +342,8 @@ async fn set_enabled(session: &Session, args: &ModifyArgs) -> anyhow::Result<()>
     }
     tell(&written);
     if args.dry_run {
-        output::record(&row(&written.group), &args.output)
+        output::record(&row(&written.group), args.output)
     } else {
-        output::made(&written.group.id.to_string(), &args.output)
+        output::made(&written.group.id.to_string(), args.output)
     }
 }

@@ -20,6 +20,7 @@ mod refused;
 mod session;
 mod setup;
 mod shell;
+mod signals;
 mod stdio;
 
 use std::io::{IsTerminal, Write};
@@ -30,11 +31,14 @@ use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use self::signals::Signals;
 use crate::config::{LogFormat, Options};
+use crate::limits;
 use crate::telemetry;
 
-/// Seconds that work in progress has to end in after the command is done.
-const SHUTDOWN: Duration = Duration::from_secs(2);
+/// What is still at work after the command is done, such as a read from stdin that nobody waits for, is
+/// given so long and then left.
+const SHUTDOWN: Duration = Duration::from_millis(100);
 
 /// An Event Provenance Registry that AI assistants talk to over MCP.
 ///
@@ -44,7 +48,12 @@ const SHUTDOWN: Duration = Duration::from_secs(2);
     name = "epr-mcp",
     version,
     max_term_width = 100,
-    subcommand_negates_reqs = true
+    subcommand_negates_reqs = true,
+    after_help = "First steps:\n  epr-mcp demo                                   see it at work\n  \
+        epr-mcp install --client claude-desktop --write  connect a client (or another one)\n  \
+        epr-mcp doctor                                 is everything well?\n\n\
+        In scripts:\n  epr-mcp event create --help                    record that something happened\n  \
+        epr-mcp gate check --help                      let a deploy job wait for a gate"
 )]
 struct Cli {
     #[command(flatten)]
@@ -159,42 +168,51 @@ fn no_lost_flags(matches: &ArgMatches) -> Result<(), clap::Error> {
 }
 
 fn run(options: Options, command: Command) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
+    let signals = {
+        let _inside = runtime.enter();
+        Signals::take(Duration::from_millis(limits::PATIENCE_MILLIS))?
+    };
     let options = options.with_file()?;
     // The SDK warns of every refused request; its sender has been told.
     let filter = options.log.as_deref().unwrap_or("warn,rmcp=error");
     telemetry::init(filter, options.log_format.unwrap_or(LogFormat::Text))
         .map_err(anyhow::Error::msg)?;
-    let command = match command {
-        Command::Generate(args) => return generate::run(&args, Cli::command()),
-        Command::Completions(args) => return shell::completions(&args, Cli::command()),
-        Command::Man(args) => return shell::man(&args, Cli::command()),
-        other => other,
-    };
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()?;
     let result = runtime.block_on(async {
         match command {
-            Command::Stdio(args) => stdio::run(options, *args).await,
-            Command::Demo(args) => demo::run(options, args).await,
-            Command::Migrate(args) => migrate::run(&options, &args).await,
-            Command::Backup(args) => backup::run(&options, &args).await,
-            Command::Receiver(command) => receiver::run(&options, command).await,
-            Command::Group(command) => group::run(&options, command).await,
-            Command::Event(command) => event::run(&options, command).await,
-            Command::Gate(command) => gate::run(&options, command).await,
-            Command::Status(args) => epr_cli::status(&options, &args).await,
-            Command::Doctor(args) => doctor::run(&options, &args).await,
-            // They need no runtime, and are done.
-            Command::Generate(_) | Command::Completions(_) | Command::Man(_) => {
-                Ok(ExitCode::SUCCESS)
-            }
+            // These have something to do yet when they are told to end.
+            Command::Stdio(args) => stdio::run(options, *args, signals).await,
+            Command::Demo(args) => demo::run(options, args, signals).await,
+            Command::Gate(command) => gate::run(&options, command, &signals).await,
+            command => tokio::select! {
+                done = plain(command, options) => done,
+                code = signals.told() => Ok(code),
+            },
         }
     });
-    // A read from stdin that nobody waits for must not keep the process.
     runtime.shutdown_timeout(SHUTDOWN);
     result
+}
+
+/// A command that a signal may cut off anywhere.
+async fn plain(command: Command, options: Options) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Migrate(args) => migrate::run(&options, &args).await,
+        Command::Backup(args) => backup::run(&options, &args).await,
+        Command::Doctor(args) => doctor::run(&options, &args).await,
+        Command::Receiver(command) => receiver::run(&options, command).await,
+        Command::Group(command) => group::run(&options, command).await,
+        Command::Event(command) => event::run(&options, command).await,
+        Command::Status(args) => epr_cli::status(&options, &args).await,
+        Command::Generate(args) => generate::run(&args, Cli::command()),
+        Command::Completions(args) => shell::completions(&args, Cli::command()),
+        Command::Man(args) => shell::man(&args, Cli::command()),
+        // They are told of signals.
+        Command::Stdio(_) | Command::Demo(_) | Command::Gate(_) => Ok(ExitCode::SUCCESS),
+    }
 }
 
 /// Prints a line to stdout; a closed pipe ends the output, not the program.

@@ -210,7 +210,7 @@ fn json(value: &impl Serialize, indent: Option<&[u8]>) -> anyhow::Result<String>
 }
 
 /// Prints what was made: `{"data": "<id>"}`, as the existing EPR answers.
-pub(super) fn made(id: &str, args: &OutputArgs) -> anyhow::Result<()> {
+pub(super) fn made(id: &str, args: OutputArgs) -> anyhow::Result<()> {
     match args.output {
         Format::Table => super::say(id),
         Format::Json => {
@@ -228,12 +228,13 @@ pub(super) fn made_line(id: &str) -> anyhow::Result<String> {
 }
 
 /// Prints one record.
-pub(super) fn record(row: &Row, args: &OutputArgs) -> anyhow::Result<()> {
+pub(super) fn record(row: &Row, args: OutputArgs) -> anyhow::Result<()> {
     match args.output {
         Format::Table => {
             let mut list = List::begin(args, None);
             list.add(row.clone())?;
-            list.end()
+            list.end();
+            Ok(())
         }
         Format::Json => {
             let indent = (!args.no_indent).then_some(b"  ".as_slice());
@@ -244,12 +245,13 @@ pub(super) fn record(row: &Row, args: &OutputArgs) -> anyhow::Result<()> {
 }
 
 /// Prints several records that were not stored as one list.
-pub(super) fn records(rows: Vec<Row>, args: &OutputArgs) -> anyhow::Result<()> {
+pub(super) fn records(rows: Vec<Row>, args: OutputArgs) -> anyhow::Result<()> {
     let mut list = List::begin(args, None);
     for row in rows {
         list.add(row)?;
     }
-    list.end()
+    list.end();
+    Ok(())
 }
 
 /// A list on its way out: JSON goes as it comes, a table at its end.
@@ -263,14 +265,14 @@ pub(super) struct List {
 
 impl List {
     /// Begins a list of at most so many rows.
-    pub(super) fn begin(args: &OutputArgs, limit: Option<usize>) -> Self {
+    pub(super) fn begin(args: OutputArgs, limit: Option<usize>) -> Self {
         let most = match (limit, args.output) {
             (Some(limit), _) => limit,
             (None, Format::Table) => TABLE_ROWS,
             (None, Format::Json) => usize::MAX,
         };
         Self {
-            args: *args,
+            args,
             most,
             rows: 0,
             table: Vec::new(),
@@ -285,6 +287,11 @@ impl List {
         } else {
             self.most.saturating_sub(self.rows)
         }
+    }
+
+    /// Whether somebody still reads.
+    pub(super) fn is_read(&self) -> bool {
+        !self.closed
     }
 
     /// Adds a row.
@@ -309,7 +316,7 @@ impl List {
     }
 
     /// Ends the list.
-    pub(super) fn end(mut self) -> anyhow::Result<()> {
+    pub(super) fn end(mut self) {
         match self.args.output {
             Format::Table => {
                 let text = table(&self.table);
@@ -324,7 +331,6 @@ impl List {
                 self.put(end);
             }
         }
-        Ok(())
     }
 
     /// Writes; a closed pipe ends the output, not the program.

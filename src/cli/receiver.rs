@@ -148,9 +148,9 @@ async fn create(options: &Options, args: CreateArgs) -> anyhow::Result<ExitCode>
     let session = Session::begin(options, &args.who, Use::Write).await?;
     let result = one(&session, input, args.dry_run).await.and_then(|made| {
         if args.dry_run {
-            output::record(&made.1, &args.output)
+            output::record(&made.1, args.output)
         } else {
-            output::made(&made.0.receiver.id.to_string(), &args.output)
+            output::made(&made.0.receiver.id.to_string(), args.output)
         }
     });
     session.end(result).await?;
@@ -214,7 +214,7 @@ fn row(receiver: &Receiver) -> Row {
 async fn search(options: &Options, args: &DefinitionSearch) -> anyhow::Result<ExitCode> {
     let fields = args.fields(FIELDS)?;
     if args.dry_run {
-        output::record(&args.asked(), &args.output)?;
+        output::record(&args.asked(), args.output)?;
         return Ok(ExitCode::SUCCESS);
     }
     let session = Session::begin(options, &args.who, Use::Read).await?;
@@ -248,7 +248,7 @@ async fn list(session: &Session, args: &DefinitionSearch, fields: &Fields) -> an
             .await?
         }
     };
-    let mut out = List::begin(&args.output, args.list.limit);
+    let mut out = List::begin(args.output, args.list.limit);
     let mut shown = args.list.ordered(found);
     let more = shown.len() > out.room();
     shown.truncate(out.room());
@@ -267,7 +267,8 @@ async fn list(session: &Session, args: &DefinitionSearch, fields: &Fields) -> an
             out.add(row.only(fields))?;
         }
     }
-    out.end()?;
+    let more = more && out.is_read();
+    out.end();
     if more {
         note("there are more; --limit shows so many");
     }
@@ -309,7 +310,7 @@ async fn generate_all(
         }
     }
     if args.dry_run {
-        output::records(rows, &args.output)?;
+        output::records(rows, args.output)?;
     }
     Ok(())
 }

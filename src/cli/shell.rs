@@ -40,7 +40,13 @@ pub(super) fn completions(
 ) -> anyhow::Result<ExitCode> {
     let mut text = Vec::new();
     clap_complete::generate(args.shell, &mut command, "epr-mcp", &mut text);
-    say(String::from_utf8(text)?.trim_end());
+    let mut text = String::from_utf8(text)?;
+    if args.shell == Shell::Bash {
+        // clap_complete 4.6 spells the hyphen of a program's name in two ways there, and so would
+        // complete nothing behind the first word.
+        text = text.replace("epr__subcmd__mcp", "epr__mcp");
+    }
+    say(text.trim_end());
     Ok(ExitCode::SUCCESS)
 }
 

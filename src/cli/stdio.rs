@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use clap::Args;
 use clap::builder::{OsStringValueParser, TypedValueParser as _};
-use tokio_util::sync::CancellationToken;
 
+use super::signals::Signals;
 use super::{at_a_terminal, demo, setup};
 use crate::config::Options;
 use crate::domain::retention::Retention;
 use crate::limits;
+use crate::mcp::stdio::Ending;
 use crate::mcp::{McpOptions, McpServer, ToolChoice, ToolSelection};
 use crate::registry::Registry;
 
@@ -97,7 +98,11 @@ pub(super) struct StdioArgs {
     url: Option<String>,
 }
 
-pub(super) async fn run(options: Options, args: StdioArgs) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(
+    options: Options,
+    args: StdioArgs,
+    signals: Signals,
+) -> anyhow::Result<ExitCode> {
     setup::refuse_url(args.url.as_deref())?;
     let selection = ToolSelection::new(&ToolChoice {
         tools: named(args.tools),
@@ -147,17 +152,21 @@ pub(super) async fn run(options: Options, args: StdioArgs) -> anyhow::Result<Exi
             ..McpOptions::default()
         },
     );
-    let shutdown = CancellationToken::new();
-    let signals = tokio::spawn(on_signal(shutdown.clone()));
+    let ending = Ending::default();
+    let tell = ending.clone();
+    tokio::spawn(async move {
+        signals.told().await;
+        tell.tell();
+    });
     let pruning = (!args.read_only)
         .then(|| tokio::spawn(prune(registry.clone(), setup::retention(&options))));
     let (stdin, stdout) = rmcp::transport::stdio_pipes();
-    let ended = crate::mcp::stdio::serve(server, stdin, stdout, shutdown).await;
-    signals.abort();
+    let ended = crate::mcp::stdio::serve(server, stdin, stdout, ending.clone()).await;
     if let Some(pruning) = pruning {
         pruning.abort();
     }
-    registry.close().await;
+    let most = Duration::from_millis(limits::END_MILLIS);
+    registry.close_within(ending.left(most)).await;
     drop(throw_away);
     ended?;
     Ok(ExitCode::SUCCESS)
@@ -202,34 +211,4 @@ fn greet(location: &str) {
          To see it at work: epr-mcp demo. To connect a client: see the README. Ctrl-D ends.",
         env!("CARGO_PKG_VERSION")
     );
-}
-
-async fn on_signal(shutdown: CancellationToken) {
-    wait_for_signal().await;
-    shutdown.cancel();
-    // A second one does not wait for work in progress.
-    wait_for_signal().await;
-    std::process::abort();
-}
-
-#[cfg(unix)]
-pub(super) async fn wait_for_signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut terminate), Ok(mut interrupt)) = (
-        signal(SignalKind::terminate()),
-        signal(SignalKind::interrupt()),
-    ) else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-}
-
-#[cfg(not(unix))]
-pub(super) async fn wait_for_signal() {
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
-    }
 }

@@ -4,6 +4,7 @@
 //! never comes. This one answers every faulty line, with the request's id wherever the line has
 //! one, in bounded memory.
 
+mod ending;
 mod flight;
 mod lines;
 mod message;
@@ -26,7 +27,6 @@ use rmcp::service::{
 use rmcp::transport::Transport;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
-use tokio_util::sync::CancellationToken;
 
 use self::flight::Flights;
 use self::lines::{Lines, Read};
@@ -35,8 +35,10 @@ use self::output::Output;
 use super::{McpServer, subscriptions};
 use crate::limits;
 
-/// Seconds that calls in progress are given when the input has ended.
-const LAST_CALLS_SECONDS: u64 = 10;
+pub use self::ending::Ending;
+
+/// How long calls in progress are given at the end.
+const LAST_CALLS: Duration = Duration::from_millis(limits::LAST_CALLS_MILLIS);
 
 /// Why serving ended badly.
 #[derive(Debug)]
@@ -65,23 +67,42 @@ impl std::error::Error for StdioError {
     }
 }
 
-/// Serves until the input ends or `shutdown` is called for. Calls in progress are let end.
+/// Serves until the input ends or `ending` is told. Calls in progress are let end, a bounded time.
 pub async fn serve<R, W>(
     server: McpServer,
     stdin: R,
     stdout: W,
-    shutdown: CancellationToken,
+    ending: Ending,
 ) -> Result<(), StdioError>
 where
     R: AsyncRead + Send + Unpin + 'static,
     W: AsyncWrite + Send + Unpin + 'static,
 {
-    let mut transport = Stdio::new(stdin, stdout, limits::MCP_MESSAGE_BYTES);
-    let ending = server.clone();
-    transport.at_end = Some(Box::new(move || ending.subscriptions().close()));
+    let transport = Stdio::new(stdin, stdout, limits::MCP_MESSAGE_BYTES, ending.clone());
+    let subscribed = server.clone();
+    let out_of_time = async {
+        ending.begun().await;
+        // They would go on until they are told to end.
+        subscribed.subscriptions().close();
+        ending.past(LAST_CALLS).await;
+    };
+    tokio::select! {
+        ended = served(server, transport, &ending) => ended,
+        () = out_of_time => {
+            tracing::warn!("the server ends before every call was answered");
+            Ok(())
+        }
+    }
+}
+
+async fn served<R: AsyncRead + Send + Unpin + 'static>(
+    server: McpServer,
+    transport: Stdio<R>,
+    ending: &Ending,
+) -> Result<(), StdioError> {
     // A child: the SDK cancels its token when it ends, and the caller's is the caller's.
     let running = match server
-        .serve_with_ct(transport, shutdown.child_token())
+        .serve_with_ct(transport, ending.told().child_token())
         .await
     {
         Ok(running) => running,
@@ -108,12 +129,17 @@ struct Stdio<R> {
     faults: VecDeque<Vec<u8>>,
     /// Whether a request has begun the session.
     begun: bool,
-    /// Called when no more will come: what would go on until it is told to end has to be told.
-    at_end: Option<Box<dyn FnOnce() + Send>>,
+    /// Begun when no more will come.
+    ending: Ending,
 }
 
 impl<R: AsyncRead + Unpin> Stdio<R> {
-    fn new<W: AsyncWrite + Send + Unpin + 'static>(input: R, output: W, most: usize) -> Self {
+    fn new<W: AsyncWrite + Send + Unpin + 'static>(
+        input: R,
+        output: W,
+        most: usize,
+        ending: Ending,
+    ) -> Self {
         Self {
             lines: Lines::new(input, most),
             output: Some(Output::start(output)),
@@ -121,14 +147,7 @@ impl<R: AsyncRead + Unpin> Stdio<R> {
             listens: Flights::default(),
             faults: VecDeque::new(),
             begun: false,
-            at_end: None,
-        }
-    }
-
-    /// Tells what would go on until it is told to end.
-    fn end(&mut self) {
-        if let Some(end) = self.at_end.take() {
-            end();
+            ending,
         }
     }
 
@@ -232,7 +251,7 @@ impl<R: AsyncRead + Send + Unpin> Transport<RoleServer> for Stdio<R> {
             }
             let read = tokio::select! {
                 () = output.failed() => {
-                    self.end();
+                    self.ending.begin();
                     return None;
                 }
                 read = async {
@@ -247,18 +266,14 @@ impl<R: AsyncRead + Send + Unpin> Transport<RoleServer> for Stdio<R> {
                 Read::Rest(line) => (understand(&line, true), line.len()),
                 Read::TooLong { scan, size } => (too_long(&scan, size), 0),
                 Read::End => {
-                    self.end();
-                    // The SDK gives calls in progress few seconds once it hears of the end.
-                    let _ = timeout(
-                        Duration::from_secs(LAST_CALLS_SECONDS),
-                        self.flights.below(1, 1),
-                    )
-                    .await;
+                    self.ending.begin();
+                    // Once it hears of the end the SDK has its own idea of how long calls may take.
+                    let _ = timeout(LAST_CALLS, self.flights.below(1, 1)).await;
                     return None;
                 }
                 Read::Failed(error) => {
                     tracing::warn!(%error, "the input cannot be read");
-                    self.end();
+                    self.ending.begin();
                     return None;
                 }
             };

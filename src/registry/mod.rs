@@ -20,6 +20,7 @@ mod views;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 pub use completing::{Blank, Completion};
 pub use error::{Error, Result};
@@ -41,6 +42,7 @@ use crate::domain::principal::{Principal, Scope};
 use crate::domain::refusal::Refusal;
 use crate::domain::schema::Documents;
 use crate::domain::time::{Clock, Timestamp};
+use crate::limits;
 pub use crate::store::Change;
 use crate::store::Store;
 
@@ -116,8 +118,14 @@ impl Registry {
 
     /// Lets writes in progress end and closes the database.
     pub async fn close(&self) {
+        self.close_within(Duration::from_secs(limits::CLOSE_SECONDS))
+            .await;
+    }
+
+    /// The same, in so much time.
+    pub async fn close_within(&self, most: Duration) {
         self.inner.feed.close();
-        self.inner.opening.close().await;
+        self.inner.opening.close(most).await;
     }
 
     /// Writes a command, or decides it without writing.

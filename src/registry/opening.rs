@@ -156,7 +156,7 @@ impl Opening {
 
     /// Lets queued writes end, then closes the store. It does not wait long: a write that waits for
     /// somebody else's lock has been acknowledged to nobody.
-    pub(super) async fn close(&self) {
+    pub(super) async fn close(&self, most: Duration) {
         let Some(opened) = self.shared.cell.get() else {
             return;
         };
@@ -164,7 +164,6 @@ impl Opening {
             opened.writer.drain().await;
             opened.store.close().await;
         };
-        let most = Duration::from_secs(limits::CLOSE_SECONDS);
         if timeout(most, closed).await.is_err() {
             tracing::warn!(
                 "the database could not be closed in time: it is locked by another process, or away"

@@ -10,6 +10,7 @@
 //! | `postgres` | a server that goes and comes, and what else is PostgreSQL's own |
 //! | `racing` | gates turn once, whoever races |
 //! | `mcp` | the server as a client meets it |
+//! | `commands` | defining, recording, searching and asking a gate from the command line |
 //! | `cli` | the other commands, settings, logs |
 //! | `architecture` | the order of the modules |
 
@@ -27,6 +28,7 @@
 mod agreement;
 mod architecture;
 mod cli;
+mod commands;
 mod crash;
 mod gating;
 mod harness;

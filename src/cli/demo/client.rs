@@ -7,10 +7,9 @@ use tokio::io::{
     AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream, Lines, ReadHalf, WriteHalf,
 };
 use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
 
 use crate::mcp::McpServer;
-use crate::mcp::stdio::StdioError;
+use crate::mcp::stdio::{Ending, StdioError};
 
 /// Bytes that fit into the pipe.
 const PIPE: usize = 64 * 1024;
@@ -39,7 +38,7 @@ impl Client {
             server,
             server_in,
             server_out,
-            CancellationToken::new(),
+            Ending::default(),
         ));
         let (read, out) = tokio::io::split(ours);
         let mut client = Self {

@@ -158,7 +158,7 @@ impl Report<'_> {
         match self.ended {
             Ended::Told(verdict) | Ended::TimedOut(verdict, _) => fill(&mut out, verdict),
             Ended::NoUnit(text) | Ended::NoUnitInTime(text, _) => {
-                put(&mut out, "message", text.as_str())
+                put(&mut out, "message", text.as_str());
             }
             Ended::Error(text, code) => {
                 put(&mut out, "error", json!({"code": code, "message": text}));

@@ -153,7 +153,7 @@ async fn faults_are_answered_before_the_input_ends() {
     let (mut far, near) = tokio::io::duplex(4096);
     let input =
         "oops\n{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\"}\n{\"jsonrpc\"";
-    let mut stdio = Stdio::new(input.as_bytes(), near, 1000);
+    let mut stdio = Stdio::new(input.as_bytes(), near, 1000, Ending::default());
     assert!(stdio.receive().await.is_none());
     stdio.close().await.unwrap();
     let mut told = String::new();

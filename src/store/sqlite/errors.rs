@@ -24,6 +24,15 @@ pub(super) fn is_busy(error: &sqlx::Error) -> bool {
     matches!(code(error), Some(5 | 6))
 }
 
+/// What cannot be written, or not even opened: who may do so is then worth a look.
+const READ_ONLY: &str = "it is read-only";
+const CANNOT_OPEN: &str = "the file cannot be opened";
+
+/// Whether a permission may be what is missing.
+pub(super) fn is_barred(error: &StoreError) -> bool {
+    matches!(error, StoreError::Unavailable { why, .. } if why == READ_ONLY || why.starts_with(CANNOT_OPEN))
+}
+
 /// Tells a database that cannot be used now from a statement that is at fault.
 pub(super) fn classify(what: &'static str, error: sqlx::Error) -> StoreError {
     match &error {
@@ -51,7 +60,7 @@ pub(super) fn classify(what: &'static str, error: sqlx::Error) -> StoreError {
             "Let that process finish (another epr-mcp, a backup, an open sqlite3 shell with a transaction).",
         ),
         Some(8) => StoreError::unavailable(
-            "it is read-only",
+            READ_ONLY,
             "Give the user of this process write permission to the file, to -wal and -shm beside it and to its folder, or copy it to a folder where that user may write.",
         ),
         Some(10) => StoreError::unavailable(
@@ -64,7 +73,7 @@ pub(super) fn classify(what: &'static str, error: sqlx::Error) -> StoreError {
         ),
         Some(13) => StoreError::unavailable("the disk is full", "Free some space."),
         Some(14) => StoreError::unavailable(
-            "the file cannot be opened",
+            CANNOT_OPEN,
             "Check that its folder exists and that this user may write there, or use another path with --db.",
         ),
         _ => StoreError::Statement {

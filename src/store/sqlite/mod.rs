@@ -9,7 +9,9 @@ mod environment;
 mod errors;
 mod follow;
 mod migrate;
+mod mounts;
 mod open;
+mod permission;
 mod session;
 mod statements;
 mod writing;
@@ -77,20 +79,22 @@ impl Engine for SqliteStore {
     async fn reader(&self) -> Result<PoolConnection<Sqlite>> {
         // First: to open a connection to another file, beside this one's log, would ruin it.
         self.check_present().await?;
-        self.readers.acquire().await.doing("open a connection")
+        let reader = self.readers.acquire().await.doing("open a connection");
+        permission::explained(reader, &self.path).await
     }
 
     async fn write(&self, commands: &[Command], now: Timestamp) -> Result<Vec<Decided>> {
         let mut writing = self.writer.lock().await;
         if !writing.is_connected() {
             self.check_present().await?;
-            writing.connect().await?;
+            permission::explained(writing.connect().await, &self.path).await?;
         }
         // Looked up while the transaction runs, and heard before it is committed.
         let looking = tokio::spawn(check_present(self.path.clone(), self.identity));
         let present = async { looking.await.unwrap_or(Ok(())) };
-        let written = writing.write(commands, now, present).await?;
+        let written = writing.write(commands, now, present).await;
         drop(writing);
+        let written = permission::explained(written, &self.path).await?;
         let Err(error) = written.committed else {
             return Ok(written.decided);
         };

@@ -9,8 +9,9 @@ use sqlx::{ConnectOptions, SqliteConnection};
 use tokio::sync::Mutex;
 
 use super::errors::{Doing, is_busy};
+use super::mounts::Container;
 use super::writing::Writing;
-use super::{SqliteStore, environment, migrate, statements};
+use super::{SqliteStore, environment, migrate, permission, statements};
 use crate::domain::id::IdSource;
 use crate::limits;
 use crate::store::sql::Columns as _;
@@ -91,20 +92,32 @@ const fn statements_kept() -> usize {
 
 /// Opens the file and brings it up to this binary's schema.
 pub async fn open(options: &SqliteOptions, ids: &dyn IdSource) -> Result<SqliteStore> {
+    permission::explained(opened(options, ids).await, &options.path).await
+}
+
+async fn opened(options: &SqliteOptions, ids: &dyn IdSource) -> Result<SqliteStore> {
     let path = &options.path;
     let looked = path.clone();
     let looked = tokio::task::spawn_blocking(move || environment::look(&looked)).await;
     let looked = looked.unwrap_or_else(|error| Err(std::io::Error::other(error)));
     let environment::Surroundings {
         place,
+        container,
         writable,
         identity,
-    } = looked.map_err(|error| {
-        StoreError::unavailable(
-            format!("the folder of {} cannot be made: {error}", path.display()),
-            "Use another path with --db, or make the folder writable for this user.",
-        )
-    })?;
+    } =
+        match looked {
+            Ok(looked) => looked,
+            Err(error) => {
+                let what = format!("the folder of {} cannot be made", path.display());
+                return Err(permission::because(what, path).await.unwrap_or_else(|what| {
+                StoreError::unavailable(
+                    format!("{what}: {error}"),
+                    "Use another path with --db, or make the folder writable for this user.",
+                )
+            }));
+            }
+        };
     let wal = match options.journal {
         Journal::Wal => true,
         Journal::Rollback => false,
@@ -161,12 +174,16 @@ pub async fn open(options: &SqliteOptions, ids: &dyn IdSource) -> Result<SqliteS
     let mut warnings = Vec::new();
     if let Some(kind) = &place.remote {
         warnings.push(format!(
-            "The database lies on {kind}, which several processes cannot share safely: it is used with {}. Use a \
-             local disk.",
+            "The database lies on {kind}, which several processes cannot share safely: it is used with {}. Use a {}.",
             if wal {
                 "a write-ahead log, as it was found"
             } else {
                 "a rollback journal, and slowly"
+            },
+            match container {
+                None => "local disk",
+                Some(Container::Plain) => "volume of the container engine (-v NAME:FOLDER)",
+                Some(Container::Pod) => "volume on a block device",
             }
         ));
     }
@@ -280,10 +297,16 @@ pub(super) async fn set_busy_timeout(connection: &mut SqliteConnection, millis: 
 /// What `doctor` and `migrate` can tell of a file without changing it: its schema version, 0 for
 /// a missing or empty file.
 pub async fn inspect(options: &SqliteOptions) -> Result<i64> {
-    if !tokio::fs::try_exists(&options.path).await.unwrap_or(false) {
-        return Ok(0);
+    let path = &options.path;
+    if !tokio::fs::try_exists(path).await.unwrap_or(false) {
+        let what = "it cannot be made".to_owned();
+        return match permission::because(what, path).await {
+            Ok(barred) => Err(barred),
+            Err(_) => Ok(0),
+        };
     }
-    let mut connection = connect(options, false).await?;
+    let connection = connect(options, false).await;
+    let mut connection = permission::explained(connection, path).await?;
     let found = migrate::schema(&mut connection).await?;
     migrate::check_readable(found.version, found.readable_from)?;
     Ok(found.version)

@@ -323,8 +323,12 @@ impl Server {
         self.stdin = None;
     }
 
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, name: &str) {
+        let told = Command::new("kill")
+            .args(["-s", name, &self.child.id().to_string()])
+            .status();
+        assert!(told.expect("there is a kill").success());
     }
 
     pub(crate) fn kill(&mut self) {
@@ -332,17 +336,14 @@ impl Server {
         let _ = self.child.wait();
     }
 
+    /// How it ended, if it has.
+    pub(crate) fn has_ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("the child can be waited for")
+    }
+
     /// Waits for the end, which has to come within `span`.
     pub(crate) fn ends_within(&mut self, span: Duration) -> ExitStatus {
-        let begun = Instant::now();
-        loop {
-            if let Some(status) = self.child.try_wait().expect("the child can be waited for") {
-                return status;
-            }
-            assert!(begun.elapsed() < span, "the server does not end");
-            std::thread::yield_now();
-            std::thread::park_timeout(Duration::from_millis(5));
-        }
+        ends_within(&mut self.child, span)
     }
 
     /// Everything that stood on stderr; the server has to be at its end.
@@ -357,6 +358,19 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.kill();
+    }
+}
+
+/// Waits for the end of a process, which has to come within `span`.
+pub(crate) fn ends_within(child: &mut Child, span: Duration) -> ExitStatus {
+    let begun = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().expect("the child can be waited for") {
+            return status;
+        }
+        assert!(begun.elapsed() < span, "the process does not end");
+        std::thread::yield_now();
+        std::thread::park_timeout(Duration::from_millis(5));
     }
 }
 

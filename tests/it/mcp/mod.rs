@@ -5,6 +5,7 @@ mod bad_schemas;
 pub(crate) mod client;
 mod completing;
 mod confirming;
+pub(crate) mod ending;
 mod hostile;
 mod kill;
 mod protocol;

@@ -174,11 +174,7 @@ fn sigterm_ends_the_server_in_order() {
     let (_folder, db) = fresh();
     let mut server = Server::on(&db);
     server.text("describe_registry", json!({}));
-    let killed = std::process::Command::new("kill")
-        .arg(server.pid().to_string())
-        .status()
-        .unwrap();
-    assert!(killed.success());
+    server.signal("TERM");
     assert!(server.ends_within(Duration::from_secs(3)).success());
 }
 

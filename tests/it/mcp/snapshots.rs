@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use epr_mcp::domain::id::{CountingIds, IdSource};
 use epr_mcp::domain::schema::Documents;
 use epr_mcp::domain::time::{SteppingClock, Timestamp};
+use epr_mcp::mcp::stdio::Ending;
 use epr_mcp::mcp::{McpOptions, McpServer};
 use epr_mcp::registry::{Opener, Parts, Registry};
 use epr_mcp::store::sqlite::{SqliteOptions, SqliteStore};
@@ -15,7 +16,6 @@ use serde_json::{Value, json};
 use tokio::io::{
     AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream, Lines, ReadHalf, WriteHalf,
 };
-use tokio_util::sync::CancellationToken;
 
 use crate::harness::engine::{self, Engine};
 
@@ -85,7 +85,7 @@ impl Conversation {
             server,
             read,
             write,
-            CancellationToken::new(),
+            Ending::default(),
         ));
         let (read, out) = tokio::io::split(ours);
         let mut conversation = Self {

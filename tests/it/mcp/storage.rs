@@ -88,26 +88,6 @@ fn a_lock_is_waited_for_and_then_said() {
     server.id_of("create_event", event("all", "web", true, &json!({})));
 }
 
-#[cfg(target_os = "linux")]
-#[test]
-fn a_server_that_waits_for_a_lock_ends_soon_when_it_is_told_to() {
-    let (_folder, db) = fresh();
-    let mut server = Server::on(&db);
-    server.id_of("create_receiver", any_receiver("all"));
-    let _lock = Lock::on(&db);
-    server.begin(
-        "tools/call",
-        json!({"name": "create_event", "arguments": event("all", "web", true, &json!({}))}),
-    );
-    // It is at work on the call once it answers a later one.
-    server.record("search_events", json!({}));
-    let told = std::process::Command::new("kill")
-        .arg(server.pid().to_string())
-        .status();
-    assert!(told.unwrap().success());
-    assert!(server.ends_within(Duration::from_secs(4)).success());
-}
-
 #[test]
 fn a_removed_file_is_noticed() {
     let (_folder, db) = fresh();

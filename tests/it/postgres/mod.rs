@@ -1,10 +1,12 @@
 //! What is PostgreSQL's own: connections that break, servers that go, databases that others use too.
 
 mod access;
+mod ending;
 mod faults;
 mod opening;
 mod proxy;
 mod server;
+mod waiting;
 
 use std::process::Output;
 

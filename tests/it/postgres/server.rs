@@ -54,16 +54,19 @@ impl OwnServer {
         assert!(stopped.unwrap().success());
     }
 
-    /// Kills all its processes at once, as a machine that is switched off does.
-    pub(super) fn kill(&self) {
-        let data = self.dir().join("data");
-        let pid = std::fs::read_to_string(data.join("postmaster.pid")).unwrap();
+    /// All its processes.
+    fn processes(&self) -> Vec<String> {
+        let pid = std::fs::read_to_string(self.dir().join("data/postmaster.pid")).unwrap();
         let pid: u32 = pid.lines().next().unwrap().trim().parse().unwrap();
         let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
         let children = children.unwrap_or_default();
-        let pids =
-            std::iter::once(pid.to_string()).chain(children.split_whitespace().map(str::to_owned));
-        let pids: Vec<String> = pids.collect();
+        let children = children.split_whitespace().map(str::to_owned);
+        std::iter::once(pid.to_string()).chain(children).collect()
+    }
+
+    /// Kills all its processes at once, as a machine that is switched off does.
+    pub(super) fn kill(&self) {
+        let pids = self.processes();
         let _ = Command::new("kill").arg("-KILL").args(&pids).status();
         for pid in pids {
             while std::path::Path::new(&format!("/proc/{pid}/stat")).exists() && !is_zombie(&pid) {
@@ -71,12 +74,30 @@ impl OwnServer {
             }
         }
         // Where nobody has waited for the dead process the server would take it for alive.
-        let _ = std::fs::remove_file(data.join("postmaster.pid"));
+        let _ = std::fs::remove_file(self.dir().join("data/postmaster.pid"));
+    }
+
+    /// Stops all its processes where they are, until the answer is dropped: connections stand and
+    /// nothing answers.
+    pub(super) fn hang(&self) -> Hung {
+        let hung = Hung(self.processes());
+        let stopped = Command::new("kill").arg("-STOP").args(&hung.0).status();
+        assert!(stopped.unwrap().success());
+        hung
     }
 
     /// The address behind this port. Not encrypted: the proxy looks for COMMITs.
     pub(super) fn url(port: u16) -> String {
         format!("postgres://epr@127.0.0.1:{port}/postgres?sslmode=disable")
+    }
+}
+
+/// A server that hangs.
+pub(super) struct Hung(Vec<String>);
+
+impl Drop for Hung {
+    fn drop(&mut self) {
+        let _ = Command::new("kill").arg("-CONT").args(&self.0).status();
     }
 }
 

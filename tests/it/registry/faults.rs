@@ -186,6 +186,25 @@ async fn a_read_only_file_can_be_read_and_then_written_again() {
 }
 
 #[tokio::test]
+async fn a_foreign_folder_is_told_with_its_owner_and_who_this_process_is() {
+    const TEST: &str =
+        "registry::faults::a_foreign_folder_is_told_with_its_owner_and_who_this_process_is";
+    if process::done_without_root(TEST) {
+        return;
+    }
+    let bench = Bench::at(Path::new("/epr-mcp-is-not-there/epr.db"), 0);
+    let why = unavailable(bench.try_receiver("r").await);
+    for part in [
+        "/epr-mcp-is-not-there/epr.db cannot be made",
+        "the folder / belongs to uid 0 ",
+        "this process runs as uid ",
+        "--db",
+    ] {
+        assert!(why.contains(part), "{why}");
+    }
+}
+
+#[tokio::test]
 async fn a_folder_that_cannot_be_written_is_told_and_tried_again() {
     const TEST: &str = "registry::faults::a_folder_that_cannot_be_written_is_told_and_tried_again";
     if process::done_without_root(TEST) {
