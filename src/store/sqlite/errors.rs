@@ -28,9 +28,9 @@ pub(super) fn is_busy(error: &sqlx::Error) -> bool {
 const READ_ONLY: &str = "it is read-only";
 const CANNOT_OPEN: &str = "the file cannot be opened";
 
-/// Whether a permission may be what is missing.
-pub(super) fn is_barred(error: &StoreError) -> bool {
-    matches!(error, StoreError::Unavailable { why, .. } if why == READ_ONLY || why.starts_with(CANNOT_OPEN))
+/// Whether a permission may be what is missing, by what [`classify`] told.
+pub(super) fn is_barred(why: &str) -> bool {
+    why == READ_ONLY || why.starts_with(CANNOT_OPEN)
 }
 
 /// Tells a database that cannot be used now from a statement that is at fault.

@@ -8,9 +8,7 @@ use crate::store::{Result, StoreError};
 /// Adds what is found on the disk to an error that a missing permission can have caused.
 pub(super) async fn explained<T>(result: Result<T>, path: &Path) -> Result<T> {
     match result {
-        Err(StoreError::Unavailable { why, hint })
-            if is_barred(&StoreError::unavailable(why.as_str(), "")) =>
-        {
+        Err(StoreError::Unavailable { why, hint }) if is_barred(&why) => {
             let barred = because(why, path).await;
             Err(barred.unwrap_or_else(|why| StoreError::Unavailable { why, hint }))
         }

@@ -89,7 +89,9 @@ def command(*arguments: str, flags: tuple[str, ...] = ()) -> subprocess.Complete
 class Server:
     """A container with the default command, and a client that speaks raw JSON-RPC to it."""
 
-    def __init__(self, *flags: str, era: str = ERAS[0], hardened: bool = True, network: str = "none") -> None:
+    def __init__(
+        self, *flags: str, era: str = ERAS[0], hardened: bool = True, network: str = "none"
+    ) -> None:
         self.name, run = container("-i", f"--network={network}", *(HARDENED if hardened else ()), *flags, IMAGE)
         pipe = subprocess.PIPE
         # A file: nobody has to read it for the container to go on.
@@ -145,7 +147,8 @@ class Server:
         return text
 
     def receiver(self) -> dict[str, Any]:
-        return json.loads(self.text("create_receiver", name="all", type="test.all", version="1", description="x", schema={}))
+        receiver = {"name": "all", "type": "test.all", "version": "1", "description": "x", "schema": {}}
+        return json.loads(self.text("create_receiver", **receiver))
 
     def event(self, name: str = "web") -> str:
         arguments = event(name)
@@ -247,7 +250,8 @@ def the_image_is_lean_and_runs_without_rights() -> None:
     assert "Volumes" not in config, "a volume without a name would look as if it lasted"
     assert "EPR_DB=/data/epr.db" in config["Env"], config["Env"]
     same(config["Labels"]["org.opencontainers.image.licenses"], "Apache-2.0")
-    script = "stat -c '%u:%g' /data; ls -A /data /var/lib/apt/lists; test -s /etc/ssl/certs/ca-certificates.crt && echo certificates"
+    script = "stat -c '%u:%g' /data; ls -A /data /var/lib/apt/lists; "
+    script += "test -s /etc/ssl/certs/ca-certificates.crt && echo certificates"
     _, run = container("--network=none", "--entrypoint=sh", IMAGE, "-c", script)
     found = subprocess.run(run, capture_output=True, text=True, timeout=PATIENCE, check=True).stdout.split()
     same(found, [f"{USER}:{USER}", "/data:", "/var/lib/apt/lists:", "certificates"])
@@ -282,7 +286,8 @@ def the_first_process_has_no_rights() -> None:
         fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
         same(fields["Uid"].split(), [str(USER)] * 4)
         same(fields["Gid"].split(), [str(USER)] * 4)
-        same((int(fields["CapEff"], 16), int(fields["CapBnd"], 16), fields["NoNewPrivs"]), (0, 0, "1"))
+        same([int(fields[name], 16) for name in ("CapEff", "CapBnd")], [0, 0])
+        same(fields["NoNewPrivs"].strip(), "1")
         same(fields["NSpid"].split()[-1], "1")
 
 
@@ -334,7 +339,8 @@ def a_foreign_owner_is_told_and_the_next_step_works() -> None:
         with folder(owner) as path:
             with Server(f"-v={path}:/data") as server:
                 said = server.refusal("search_events")
-                has(said, "the folder /data", f"belongs to uid {owner} ", f"runs as uid {USER} ", "--user", f"chown -R {USER}:{USER}")
+                has(said, "the folder /data", f"belongs to uid {owner} ", f"runs as uid {USER} ")
+                has(said, "--user", f"chown -R {USER}:{USER}")
                 has(server.text("describe_registry"), f"belongs to uid {owner} ")
                 # Put right on the host, it works without another start.
                 os.chown(path, USER, USER)
@@ -479,7 +485,8 @@ def the_configuration_in_the_document_works() -> None:
             pipe = subprocess.PIPE
             run = ["podman", *arguments, IMAGE]
             request = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {"_meta": meta(ERAS[1])}}
-            done = subprocess.run(run, input=json.dumps(request) + "\n", stdout=pipe, text=True, timeout=PATIENCE, check=True)
+            line = json.dumps(request) + "\n"
+            done = subprocess.run(run, input=line, stdout=pipe, text=True, timeout=PATIENCE, check=True)
             assert json.loads(done.stdout)["result"]["tools"], done.stdout
 
 
@@ -541,7 +548,8 @@ def postgres_is_reached_with_a_password_from_a_file() -> None:
     if where.returncode != 0:
         print("left out: PostgreSQL from a container, whose server is not installed (make test-deps)", flush=True)
         return
-    with subprocess.Popen([ROOT / "scripts/postgres", "run"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+    pipe = subprocess.PIPE
+    with subprocess.Popen([ROOT / "scripts/postgres", "run"], stdin=pipe, stdout=pipe, text=True) as server:
         try:
             url = server.stdout.readline().strip()
             server.stdout.readline()
