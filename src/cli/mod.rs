@@ -3,6 +3,7 @@
 #![expect(clippy::print_stderr, reason = "commands talk to people on a terminal")]
 
 mod backup;
+mod conversation;
 mod database;
 mod demo;
 mod doctor;
