@@ -8,6 +8,7 @@ mod database;
 mod demo;
 mod doctor;
 mod generate;
+mod install;
 mod migrate;
 mod setup;
 mod stdio;
@@ -49,6 +50,8 @@ struct Cli {
 enum Command {
     /// Serve MCP over stdin and stdout (the default)
     Stdio(Box<stdio::StdioArgs>),
+    /// Connect a client: show or write its configuration, and check that it works
+    Install(install::InstallArgs),
     /// Play a delivery pipeline and show what an assistant sees
     Demo(demo::DemoArgs),
     /// Bring the database up to this version
@@ -67,7 +70,7 @@ pub fn main() -> ExitCode {
     let matches = Cli::command().get_matches();
     let parsed = no_lost_flags(&matches).and_then(|()| Cli::from_arg_matches(&matches));
     let cli = parsed.unwrap_or_else(|error| error.exit());
-    match run(cli) {
+    match run(cli, &matches) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("epr-mcp: {error:#}");
@@ -94,7 +97,7 @@ fn no_lost_flags(matches: &ArgMatches) -> Result<(), clap::Error> {
     Ok(())
 }
 
-fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+fn run(cli: Cli, matches: &ArgMatches) -> anyhow::Result<ExitCode> {
     let options = cli.options.with_file()?;
     // The SDK warns of every refused request; its sender has been told.
     let filter = options.log.as_deref().unwrap_or("warn,rmcp=error");
@@ -113,6 +116,10 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let result = runtime.block_on(async {
         match command {
             Command::Stdio(args) => stdio::run(options, *args).await,
+            Command::Install(args) => {
+                let own = matches.subcommand().map_or(matches, |(_, own)| own);
+                install::run(install::given(own), args).await
+            }
             Command::Demo(args) => demo::run(options, args).await,
             Command::Migrate(args) => migrate::run(&options, &args).await,
             Command::Backup(args) => backup::run(&options, &args).await,
