@@ -131,6 +131,15 @@ fn links_in_the_documents_lead_somewhere() {
         "docs/TOOLS.md",
         "docs/CONFIGURATION.md",
         "docs/POSTGRESQL.md",
+        "docs/clients/claude-code.md",
+        "docs/clients/claude-desktop.md",
+        "docs/clients/codex.md",
+        "docs/clients/cursor.md",
+        "docs/clients/gemini.md",
+        "docs/clients/inspector.md",
+        "docs/clients/vscode.md",
+        "docs/clients/windsurf.md",
+        "docs/clients/zed.md",
     ] {
         let text = std::fs::read_to_string(root.join(document)).unwrap();
         let folder = root.join(document).parent().unwrap().to_owned();

@@ -11,6 +11,7 @@
 //! | `racing` | gates turn once, whoever races |
 //! | `mcp` | the server as a client meets it |
 //! | `cli` | the other commands, settings, logs |
+//! | `install` | clients are connected, on every platform's places, and nothing of theirs is lost |
 //! | `architecture` | the order of the modules |
 
 #![expect(
@@ -30,6 +31,7 @@ mod cli;
 mod crash;
 mod gating;
 mod harness;
+mod install;
 mod mcp;
 mod postgres;
 mod racing;
