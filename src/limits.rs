@@ -34,6 +34,11 @@ pub const SHOWN_COPIES: usize = 5;
 /// Bytes of memory for all parsed JSON documents together; beyond that callers wait, then hear
 /// `busy`.
 pub const JSON_MEMORY_BYTES: usize = 256 * 1024 * 1024;
+/// Bytes of a client's configuration file that `install` edits. Claude Code keeps a history in its file,
+/// which reaches some MiB.
+pub const CLIENT_CONFIG_BYTES: u64 = 32 * 1024 * 1024;
+/// Seconds in which a server that `install` starts has to answer. Clients give up after 30 or 60.
+pub const INSTALL_CHECK_SECONDS: u64 = 20;
 /// Seconds that a caller waits for memory, for the writer's queue or for the database to open.
 pub const WAIT_SECONDS: u64 = 10;
 /// Seconds that closing the database may take.

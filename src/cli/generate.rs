@@ -24,6 +24,8 @@ enum Document {
     Tools,
     /// docs/CONFIGURATION.md
     Config,
+    /// The table of clients in README.md
+    Clients,
 }
 
 pub(super) fn run(args: &GenerateArgs, command: clap::Command) -> anyhow::Result<ExitCode> {
@@ -33,6 +35,7 @@ pub(super) fn run(args: &GenerateArgs, command: clap::Command) -> anyhow::Result
             "# Tools\n\nWhat an assistant gets. This page is made by `make generate`.\n\n{}",
             tool_table_markdown().trim_end()
         )),
+        Document::Clients => say(super::install::table().trim_end()),
         Document::Config => say(configuration(command)?.trim_end()),
     }
     Ok(ExitCode::SUCCESS)

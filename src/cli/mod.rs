@@ -3,6 +3,7 @@
 #![expect(clippy::print_stderr, reason = "commands talk to people on a terminal")]
 
 mod backup;
+mod conversation;
 mod database;
 mod definition;
 mod demo;
@@ -13,6 +14,7 @@ mod gate;
 mod generate;
 mod given;
 mod group;
+mod install;
 mod migrate;
 mod output;
 mod receiver;
@@ -68,6 +70,8 @@ struct Cli {
 enum Command {
     /// Serve MCP over stdin and stdout (the default)
     Stdio(Box<stdio::StdioArgs>),
+    /// Connect a client: show or write its configuration, and check that it works
+    Install(install::InstallArgs),
     /// Play a delivery pipeline and show what an assistant sees
     Demo(demo::DemoArgs),
     /// Bring the database up to this version
@@ -122,9 +126,13 @@ fn parse() -> (Options, Command) {
     let parsed = no_lost_flags(&matches).and_then(|()| Cli::from_arg_matches(&matches));
     let cli = parsed.unwrap_or_else(|error| error.exit());
     let stdio = cli.stdio;
-    let command = cli
+    let mut command = cli
         .command
         .unwrap_or_else(|| Command::Stdio(Box::new(stdio)));
+    if let Command::Install(args) = &mut command {
+        let own = matches.subcommand().map_or(&matches, |(_, own)| own);
+        args.given = install::given(own);
+    }
     (cli.options, command)
 }
 
@@ -200,6 +208,7 @@ fn run(options: Options, command: Command) -> anyhow::Result<ExitCode> {
 /// A command that a signal may cut off anywhere.
 async fn plain(command: Command, options: Options) -> anyhow::Result<ExitCode> {
     match command {
+        Command::Install(args) => install::run(args).await,
         Command::Migrate(args) => migrate::run(&options, &args).await,
         Command::Backup(args) => backup::run(&options, &args).await,
         Command::Doctor(args) => doctor::run(&options, &args).await,

@@ -208,7 +208,7 @@ fn greet(location: &str) {
     eprintln!(
         "epr-mcp {} speaks MCP (JSON-RPC, a message a line) on stdin and stdout, for an assistant to talk to.\n\
          Registry: {location}\n\
-         To see it at work: epr-mcp demo. To connect a client: see the README. Ctrl-D ends.",
+         To see it at work: epr-mcp demo. To connect a client: epr-mcp install. Ctrl-D ends.",
         env!("CARGO_PKG_VERSION")
     );
 }

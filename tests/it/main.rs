@@ -12,6 +12,7 @@
 //! | `mcp` | the server as a client meets it |
 //! | `commands` | defining, recording, searching and asking a gate from the command line |
 //! | `cli` | the other commands, settings, logs |
+//! | `install` | clients are connected, on every platform's places, and nothing of theirs is lost |
 //! | `architecture` | the order of the modules |
 
 #![expect(
@@ -32,6 +33,7 @@ mod commands;
 mod crash;
 mod gating;
 mod harness;
+mod install;
 mod mcp;
 mod postgres;
 mod racing;

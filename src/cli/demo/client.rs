@@ -1,13 +1,11 @@
 //! A minimal MCP client over a pipe inside the process: what it sends and reads is what a client
 //! over stdio would.
 
-use anyhow::Context as _;
 use serde_json::{Value, json};
-use tokio::io::{
-    AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream, Lines, ReadHalf, WriteHalf,
-};
+use tokio::io::{DuplexStream, ReadHalf, WriteHalf};
 use tokio::task::JoinHandle;
 
+use crate::cli::conversation::Conversation;
 use crate::mcp::McpServer;
 use crate::mcp::stdio::{Ending, StdioError};
 
@@ -24,9 +22,7 @@ pub(super) struct Reply {
 }
 
 pub(super) struct Client {
-    lines: Lines<BufReader<ReadHalf<DuplexStream>>>,
-    out: WriteHalf<DuplexStream>,
-    next_id: u64,
+    conversation: Conversation<ReadHalf<DuplexStream>, WriteHalf<DuplexStream>>,
     server: JoinHandle<Result<(), StdioError>>,
 }
 
@@ -41,29 +37,17 @@ impl Client {
             Ending::default(),
         ));
         let (read, out) = tokio::io::split(ours);
-        let mut client = Self {
-            lines: BufReader::new(read).lines(),
-            out,
-            next_id: 0,
+        let conversation = Conversation::open(read, out, "epr-mcp demo").await?;
+        Ok(Self {
+            conversation,
             server,
-        };
-        let params = json!({
-            "protocolVersion": "2025-11-25",
-            "capabilities": {},
-            "clientInfo": {"name": "epr-mcp demo", "version": env!("CARGO_PKG_VERSION")}
-        });
-        client.request("initialize", params).await?;
-        client
-            .send(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"}))
-            .await?;
-        Ok(client)
+        })
     }
 
     /// Calls a tool.
     pub(super) async fn call(&mut self, tool: &str, arguments: Value) -> anyhow::Result<Reply> {
-        let result = self
-            .request("tools/call", json!({"name": tool, "arguments": arguments}))
-            .await?;
+        let params = json!({"name": tool, "arguments": arguments});
+        let result = self.conversation.request("tools/call", params).await?;
         let blocks = result
             .get("content")
             .and_then(Value::as_array)
@@ -82,43 +66,9 @@ impl Client {
     }
 
     /// Ends the conversation and waits for the server.
-    pub(super) async fn close(mut self) -> anyhow::Result<()> {
-        self.out.shutdown().await?;
-        drop((self.out, self.lines));
+    pub(super) async fn close(self) -> anyhow::Result<()> {
+        self.conversation.close().await?;
         self.server.await??;
-        Ok(())
-    }
-
-    async fn request(&mut self, method: &str, params: Value) -> anyhow::Result<Value> {
-        self.next_id += 1;
-        let id = self.next_id;
-        self.send(&json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}))
-            .await?;
-        loop {
-            let line = self
-                .lines
-                .next_line()
-                .await?
-                .context("the server ended the conversation")?;
-            let message: Value = serde_json::from_str(&line)?;
-            if message.get("id").and_then(Value::as_u64) != Some(id) {
-                continue;
-            }
-            if let Some(error) = message.get("error") {
-                anyhow::bail!("{method} failed: {error}");
-            }
-            return message
-                .get("result")
-                .cloned()
-                .context("an answer without a result");
-        }
-    }
-
-    async fn send(&mut self, message: &Value) -> anyhow::Result<()> {
-        let mut line = message.to_string();
-        line.push('\n');
-        self.out.write_all(line.as_bytes()).await?;
-        self.out.flush().await?;
         Ok(())
     }
 }

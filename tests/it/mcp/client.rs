@@ -85,8 +85,12 @@ pub(crate) struct Server {
 impl Server {
     /// Starts a server without saying anything to it.
     pub(crate) fn silent(setup: &Setup) -> Self {
-        let mut child = setup
-            .command()
+        Self::run(setup.command())
+    }
+
+    /// Starts whatever is said to be a server.
+    fn run(mut command: Command) -> Self {
+        let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -150,7 +154,12 @@ impl Server {
 
     /// Starts a server and shakes hands as clients of 2025-11-25 do.
     pub(crate) fn start(setup: &Setup) -> Self {
-        let mut server = Self::silent(setup);
+        Self::greeted(setup.command())
+    }
+
+    /// The same with a command that somebody else made.
+    pub(crate) fn greeted(command: Command) -> Self {
+        let mut server = Self::run(command);
         let params = json!({
             "protocolVersion": "2025-11-25", "capabilities": {},
             "clientInfo": {"name": "test-client", "version": "1"}
