@@ -447,7 +447,7 @@ async def end_of_input(db: Path) -> None:
 
 async def end_of_input_while_waiting(db: Path) -> None:
     """A write that waits for a database which another process holds is answered after the end of
-    stdin all the same, within the time for which the server waits for such a lock."""
+    stdin, if that lets go of it soon."""
     with spawn(db) as server:
         try:
             server.stdin.write(lines(*HELLO, call(1, "create_receiver", SCAN)))
@@ -455,12 +455,34 @@ async def end_of_input_while_waiting(db: Path) -> None:
             for _ in range(2):
                 await anyio.to_thread.run_sync(server.stdout.readline)
             with locked(db):
-                out, err = server.communicate(lines(call(2, "create_receiver", BUILD)), timeout=15)
+                server.stdin.write(lines(call(2, "create_receiver", BUILD)))
+                server.stdin.close()
+                await anyio.sleep(0.3)
+            out = await anyio.to_thread.run_sync(server.stdout.read)
             answer = json.loads(out)
-            same((server.returncode, err, answer["id"], answer["result"]["isError"]), (0, "", 2, True))
-            has(answer["result"]["content"][0]["text"], "another process", "nothing was written")
+            same((server.wait(timeout=3), server.stderr.read(), answer["id"]), (0, "", 2))
+            same(answer["result"]["structuredContent"]["created"], True)
         finally:
             server.kill()
+
+
+async def end_of_input_while_held(db: Path) -> None:
+    """If it does not let go, the process ends all the same, and nothing was written."""
+    with spawn(db) as server:
+        try:
+            server.stdin.write(lines(*HELLO, call(1, "create_receiver", SCAN)))
+            server.stdin.flush()
+            for _ in range(2):
+                await anyio.to_thread.run_sync(server.stdout.readline)
+            with locked(db):
+                out, _ = server.communicate(lines(call(2, "create_receiver", BUILD)), timeout=3)
+            same(server.returncode, 0)
+            same([line for line in out.splitlines() if "error" not in json.loads(line)], [])
+        finally:
+            server.kill()
+    async with connect(db, "auto") as client:
+        found = await Registry(client).record("search_receivers")
+        same([receiver["name"] for receiver in found["receivers"]], [SCAN["name"]])
 
 
 async def two_at_once(db: Path) -> None:
@@ -525,6 +547,10 @@ async def main(folder: Path) -> None:
     await check(
         "a write that waits is answered after the end of stdin",
         lambda: end_of_input_while_waiting(folder / "waiting.db"),
+    )
+    await check(
+        "a write that waits for ever keeps no process after the end of stdin",
+        lambda: end_of_input_while_held(folder / "held.db"),
     )
     await check("two clients share one database file", lambda: two_at_once(folder / "shared.db"))
 
