@@ -59,6 +59,14 @@ impl Database {
         self
     }
 
+    /// The same, for a process that asks one question at a time and ends.
+    pub(super) fn briefly(mut self) -> Self {
+        if let Self::Sqlite(options) = &mut self {
+            options.readers = 1;
+        }
+        self
+    }
+
     /// Where it is, without a password.
     pub(super) fn location(&self) -> String {
         match self {

@@ -176,10 +176,7 @@ fn no_lost_flags(matches: &ArgMatches) -> Result<(), clap::Error> {
 }
 
 fn run(options: Options, command: Command) -> anyhow::Result<ExitCode> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()?;
+    let runtime = runtime(&command)?;
     let signals = {
         let _inside = runtime.enter();
         Signals::take(Duration::from_millis(limits::PATIENCE_MILLIS))?
@@ -203,6 +200,28 @@ fn run(options: Options, command: Command) -> anyhow::Result<ExitCode> {
     });
     runtime.shutdown_timeout(SHUTDOWN);
     result
+}
+
+/// Two threads for what has several things to do at once. A command that asks something and ends would
+/// only pay for them.
+fn runtime(command: &Command) -> std::io::Result<tokio::runtime::Runtime> {
+    let brief = matches!(
+        command,
+        Command::Receiver(_)
+            | Command::Group(_)
+            | Command::Event(_)
+            | Command::Gate(_)
+            | Command::Status(_)
+    );
+    let mut builder = if brief {
+        tokio::runtime::Builder::new_current_thread()
+    } else {
+        tokio::runtime::Builder::new_multi_thread()
+    };
+    if !brief {
+        builder.worker_threads(2);
+    }
+    builder.enable_all().build()
 }
 
 /// A command that a signal may cut off anywhere.

@@ -1,6 +1,6 @@
 //! One command's use of the registry: opened, asked, closed.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use clap::Args;
 
@@ -41,14 +41,15 @@ impl Session {
     pub(super) async fn begin(options: &Options, who: &Who, what: Use) -> anyhow::Result<Self> {
         setup::refuse_url(who.url.as_deref())?;
         let name = setup::local_name(who.principal.clone())?;
+        let database = database::configured(options)?.briefly();
         if what == Use::Read
-            && let Database::Sqlite(sqlite) = database::configured(options)?
+            && let Database::Sqlite(sqlite) = &database
         {
-            must_exist(sqlite.path).await?;
+            must_exist(&sqlite.path).await?;
         }
         let client = concat!("epr-mcp ", env!("CARGO_PKG_VERSION"));
         Ok(Self {
-            registry: setup::configured(options).await?,
+            registry: setup::on(options, database).await?,
             principal: Principal::local(&name, "cli", client, what == Use::Read),
         })
     }
@@ -61,8 +62,8 @@ impl Session {
 }
 
 /// A mistyped path must not look like an empty registry.
-async fn must_exist(path: PathBuf) -> anyhow::Result<()> {
-    match tokio::fs::metadata(&path).await {
+async fn must_exist(path: &Path) -> anyhow::Result<()> {
+    match tokio::fs::metadata(path).await {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => anyhow::bail!(
             "there is no registry at {} yet; --db or EPR_DB names another, `epr-mcp migrate` makes this one",
             path.display()

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 
-use super::database::{self, DatabaseOpener};
+use super::database::{self, Database, DatabaseOpener};
 use crate::config::{Options, PayloadSecrets};
 use crate::domain::id::{IdSource, UlidSource};
 use crate::domain::retention::Retention;
@@ -55,9 +55,14 @@ pub(super) async fn registry(
 
 /// The registry of the settings.
 pub(super) async fn configured(options: &Options) -> anyhow::Result<Registry> {
+    on(options, database::configured(options)?).await
+}
+
+/// The registry in this database.
+pub(super) async fn on(options: &Options, database: Database) -> anyhow::Result<Registry> {
     let (clock, ids) = clock_and_ids();
     let opener = Arc::new(DatabaseOpener {
-        database: database::configured(options)?,
+        database,
         ids: ids.clone(),
     });
     registry(options, opener, clock, ids).await

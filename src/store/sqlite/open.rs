@@ -51,6 +51,8 @@ pub struct SqliteOptions {
     pub journal: Journal,
     /// The database goes with the process: a demonstration.
     pub throw_away: bool,
+    /// Connections for reading at most.
+    pub readers: u32,
 }
 
 impl SqliteOptions {
@@ -61,6 +63,7 @@ impl SqliteOptions {
             durability: Durability::Full,
             journal: Journal::Auto,
             throw_away: false,
+            readers: limits::SQLITE_READERS,
         }
     }
 
@@ -127,7 +130,7 @@ async fn opened(options: &SqliteOptions, ids: &dyn IdSource) -> Result<SqliteSto
     let mut schema = migrate::schema(&mut connection).await?;
     migrate::check_readable(schema.version, schema.readable_from)?;
     let readers = SqlitePoolOptions::new()
-        .max_connections(limits::SQLITE_READERS)
+        .max_connections(options.readers)
         .min_connections(0)
         .idle_timeout(Duration::from_secs(30))
         .acquire_timeout(Duration::from_secs(limits::WAIT_SECONDS))
