@@ -62,7 +62,7 @@ impl Database {
     /// The same, for a process that asks one question at a time and ends.
     pub(super) fn briefly(mut self) -> Self {
         if let Self::Sqlite(options) = &mut self {
-            options.readers = 1;
+            options.one_connection = true;
         }
         self
     }

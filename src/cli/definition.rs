@@ -1,6 +1,6 @@
 //! What searching receivers and searching groups have in common.
 
-use clap::Args;
+use clap::{ArgAction, Args};
 
 use super::note;
 use super::output::{Cell, Fields, OutputArgs, Row, visible};
@@ -23,13 +23,6 @@ pub(super) struct ListArgs {
 }
 
 impl ListArgs {
-    /// How many of the newest have to be read: with one more it is known that there are more.
-    pub(super) fn enough(&self) -> Option<usize> {
-        self.limit
-            .filter(|_| self.newest_first)
-            .map(|limit| limit.saturating_add(1))
-    }
-
     /// Rows that came newest first, in the order that is wanted.
     pub(super) fn ordered<T>(&self, mut newest_first: Vec<T>) -> Vec<T> {
         if !self.newest_first {
@@ -43,16 +36,16 @@ impl ListArgs {
 #[derive(Debug, Args)]
 pub(super) struct DefinitionSearch {
     /// The one with this id
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     id: Option<String>,
     /// Those with exactly this name
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     name: Option<String>,
     /// Those with exactly this type
-    #[arg(long = "type", value_name = "TYPE")]
+    #[arg(long = "type", value_name = "TYPE", allow_hyphen_values = true)]
     kind: Option<String>,
     /// Those with exactly this version
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     version: Option<String>,
     /// What to show of each: names parted by blanks, or all
     #[arg(
@@ -63,7 +56,7 @@ pub(super) struct DefinitionSearch {
     )]
     fields: String,
     /// Show what would be searched for, and do not search
-    #[arg(long)]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", action = ArgAction::Set)]
     pub(super) dry_run: bool,
     #[arg(long, hide = true)]
     jsonpath: Option<String>,
@@ -110,24 +103,6 @@ impl DefinitionSearch {
         fits(&self.name, name) && fits(&self.kind, kind) && fits(&self.version, version)
     }
 
-    /// What was found by its id, as a list. That there is no such thing is no error of a search.
-    pub(super) fn one<T>(
-        &self,
-        found: Result<T, Error>,
-        fits: impl Fn(&T) -> bool,
-    ) -> Result<Vec<T>, Error> {
-        let _ = self;
-        match found {
-            Ok(found) if fits(&found) => Ok(vec![found]),
-            Ok(_) | Err(Error::Refused(Refusal::NotFound { .. })) => Ok(Vec::new()),
-            Err(Error::Refused(refusal @ Refusal::InvalidId { .. })) => {
-                note(&format!("{refusal} {}", super::refused::next(&refusal)));
-                Ok(Vec::new())
-            }
-            Err(error) => Err(error),
-        }
-    }
-
     /// What is asked for, as a record.
     pub(super) fn asked(&self) -> Row {
         asked(&[
@@ -137,6 +112,19 @@ impl DefinitionSearch {
             ("version", &self.version),
             ("fields", &Some(self.fields.clone())),
         ])
+    }
+}
+
+/// What was found by its id, as a list. That there is no such thing is no error of a search.
+pub(super) fn one<T>(found: Result<T, Error>, fits: impl Fn(&T) -> bool) -> Result<Vec<T>, Error> {
+    match found {
+        Ok(found) if fits(&found) => Ok(vec![found]),
+        Ok(_) | Err(Error::Refused(Refusal::NotFound { .. })) => Ok(Vec::new()),
+        Err(Error::Refused(refusal @ Refusal::InvalidId { .. })) => {
+            note(&format!("{refusal} {}", super::refused::next(&refusal)));
+            Ok(Vec::new())
+        }
+        Err(error) => Err(error),
     }
 }
 
@@ -170,9 +158,10 @@ pub(super) fn no_jsonpath(given: Option<&str>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The pages of a list, newest first, until they hold enough.
+/// What a list shows of its pages, which come newest first: the newest ones until they are enough, or
+/// the oldest ones. One more than is shown tells that there are more.
 pub(super) async fn all<T, F>(
-    enough: Option<usize>,
+    list: ListArgs,
     page: impl Fn(Option<String>) -> F,
 ) -> Result<Vec<T>, Error>
 where
@@ -184,7 +173,14 @@ where
         let page = page(cursor).await?;
         found.extend(page.rows);
         cursor = page.next_cursor;
-        if cursor.is_none() || enough.is_some_and(|enough| found.len() >= enough) {
+        let most = list
+            .limit
+            .map_or(usize::MAX, |limit| limit.saturating_add(1));
+        if !list.newest_first && found.len() > most {
+            // Those that are passed on the way to the oldest ones are not kept.
+            found.drain(..found.len() - most);
+        }
+        if cursor.is_none() || (list.newest_first && found.len() >= most) {
             return Ok(found);
         }
     }

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgAction, Args, Parser, Subcommand};
 use serde_json::json;
 
 use super::output::{Cell, OutputArgs, Row, record};
@@ -46,7 +46,7 @@ enum EprCommand {
 #[derive(Debug, Args)]
 pub(super) struct StatusArgs {
     /// Show what would be asked, and do not ask
-    #[arg(long)]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", action = ArgAction::Set)]
     dry_run: bool,
     #[command(flatten)]
     output: OutputArgs,
@@ -87,7 +87,7 @@ pub(super) async fn status(options: &Options, args: &StatusArgs) -> anyhow::Resu
             .map_err(Into::into)
     };
     let row = session.end(result).await?;
-    record(&row, args.output)?;
+    record(&row, args.output).await?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,5 +1,7 @@
 //! `epr-mcp event`
 
+mod search;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -8,24 +10,19 @@ use clap::{ArgAction, Args, Subcommand};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::definition::{ListArgs, asked, exactly, given as filled, no_jsonpath, warn_of};
-use super::output::{self, Cell, Fields, List, OutputArgs, Row};
+use super::definition::warn_of;
+use super::output::{self, Cell, Fields, OutputArgs, Row};
 use super::receiver::{GenerateArgs, item_of, unmade};
 use super::session::{Session, Use, Who};
-use super::{given, note, say};
+use super::{given, note};
 use crate::config::Options;
 use crate::domain::event::Event;
 use crate::domain::gate::Turn;
-use crate::domain::id::EventId;
 use crate::domain::json::compact;
-use crate::domain::search::{EventFilter, Order};
 use crate::domain::text::quoted;
 use crate::domain::unit::Unit;
-use crate::domain::window;
 use crate::limits;
-use crate::registry::{
-    EventInput, EventWritten, PayloadInput, SearchRequest, UnitInput, WriteOptions,
-};
+use crate::registry::{EventInput, EventWritten, PayloadInput, UnitInput, WriteOptions};
 
 const FIELDS: &[&str] = &[
     "id",
@@ -60,7 +57,7 @@ pub(super) enum EventCommand {
         after_help = "Examples:\n  epr-mcp event search --name payments-api --version 2.4.1 --success false --fields all\n  \
         epr-mcp event search --since 24h --newest-first --limit 20 --output table"
     )]
-    Search(Box<SearchArgs>),
+    Search(Box<search::SearchArgs>),
     /// Record the events of a file: a JSON object, or an array of them (YAML does as well)
     #[command(
         args_override_self = true,
@@ -74,25 +71,25 @@ pub(super) enum EventCommand {
 #[derive(Debug, Args)]
 pub(super) struct CreateArgs {
     /// The unit's name
-    #[arg(long, required_unless_present = "unit")]
+    #[arg(long, required_unless_present = "unit", allow_hyphen_values = true)]
     name: Option<String>,
     /// The unit's version
-    #[arg(long, required_unless_present = "unit")]
+    #[arg(long, required_unless_present = "unit", allow_hyphen_values = true)]
     version: Option<String>,
     /// The unit's release, such as a build number
-    #[arg(long, required_unless_present = "unit")]
+    #[arg(long, required_unless_present = "unit", allow_hyphen_values = true)]
     release: Option<String>,
     /// The unit's platform, such as linux-amd64
-    #[arg(long, required_unless_present = "unit")]
+    #[arg(long, required_unless_present = "unit", allow_hyphen_values = true)]
     platform_id: Option<String>,
     /// The unit's kind of package, such as oci or rpm
-    #[arg(long, required_unless_present = "unit")]
+    #[arg(long, required_unless_present = "unit", allow_hyphen_values = true)]
     package: Option<String>,
     /// All five in one: epr://history/NAME/VERSION/RELEASE/PLATFORM/PACKAGE, percent-encoded
     #[arg(long, value_name = "URI", conflicts_with_all = ["name", "version", "release", "platform_id", "package"])]
     unit: Option<String>,
     /// What happened, in words
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     description: String,
     /// Whether it went well. Default: false
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_value_t = false, default_missing_value = "true", action = ArgAction::Set)]
@@ -101,7 +98,12 @@ pub(super) struct CreateArgs {
     #[arg(long, value_name = "RECEIVER")]
     event_receiver_id: String,
     /// The payload, which must match the receiver's schema; kept byte for byte
-    #[arg(long, value_name = "JSON", required_unless_present = "payload_file")]
+    #[arg(
+        long,
+        value_name = "JSON",
+        required_unless_present = "payload_file",
+        allow_hyphen_values = true
+    )]
     payload: Option<String>,
     /// A file that holds the payload; - is stdin
     #[arg(long, value_name = "FILE", conflicts_with = "payload")]
@@ -110,59 +112,8 @@ pub(super) struct CreateArgs {
     #[arg(long, value_name = "KEY")]
     idempotency_key: Option<String>,
     /// Check everything and show what would be recorded; store nothing
-    #[arg(long)]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", action = ArgAction::Set)]
     dry_run: bool,
-    #[command(flatten)]
-    output: OutputArgs,
-    #[command(flatten)]
-    who: Who,
-}
-
-/// Flags of `event search`.
-#[derive(Debug, Args)]
-pub(super) struct SearchArgs {
-    /// The one with this id
-    #[arg(long)]
-    id: Option<String>,
-    /// Those of units with exactly this name
-    #[arg(long)]
-    name: Option<String>,
-    /// Those of units with exactly this version
-    #[arg(long)]
-    version: Option<String>,
-    /// Those of units with exactly this release
-    #[arg(long)]
-    release: Option<String>,
-    /// Those of units with exactly this platform
-    #[arg(long)]
-    platform_id: Option<String>,
-    /// Those of units with exactly this kind of package
-    #[arg(long)]
-    package: Option<String>,
-    /// Those that went well (true), or did not (false)
-    #[arg(long, value_name = "BOOL")]
-    success: Option<String>,
-    /// Those of this receiver: its id, name or type
-    #[arg(long, value_name = "RECEIVER")]
-    event_receiver_id: Option<String>,
-    /// Those recorded since: 2026-11-22, 2026-11-22T21:00:00Z, 90m, 24h, 7d
-    #[arg(long, value_name = "TIME")]
-    since: Option<String>,
-    /// What to show of each: names parted by blanks, or all
-    #[arg(
-        long,
-        value_name = "FIELDS",
-        default_value = "id name version release platform_id package success",
-        help_heading = "Output"
-    )]
-    fields: String,
-    /// Show what would be searched for, and do not search
-    #[arg(long)]
-    dry_run: bool,
-    #[arg(long, hide = true)]
-    jsonpath: Option<String>,
-    #[command(flatten)]
-    list: ListArgs,
     #[command(flatten)]
     output: OutputArgs,
     #[command(flatten)]
@@ -187,7 +138,7 @@ struct Item {
 pub(super) async fn run(options: &Options, command: EventCommand) -> anyhow::Result<ExitCode> {
     match command {
         EventCommand::Create(args) => create(options, *args).await,
-        EventCommand::Search(args) => search(options, &args).await,
+        EventCommand::Search(args) => search::run(options, &args).await,
         EventCommand::Generate(args) => generate(options, &args).await,
     }
     .map(|()| ExitCode::SUCCESS)
@@ -222,14 +173,13 @@ async fn create(options: &Options, args: CreateArgs) -> anyhow::Result<()> {
         ..WriteOptions::default()
     };
     let session = Session::begin(options, &args.who, Use::Write).await?;
-    let result = one(&session, input, &write).await.and_then(|written| {
-        if args.dry_run {
-            output::record(&preview(&written, &payload)?, args.output)
-        } else {
-            output::made(&written.event.id.to_string(), args.output)
-        }
-    });
-    session.end(result).await
+    let result = one(&session, input, &write).await;
+    let written = session.end(result).await?;
+    if args.dry_run {
+        output::record(&preview(&written, &payload)?, args.output).await
+    } else {
+        output::made(&written.event.id.to_string(), args.output).await
+    }
 }
 
 async fn one(
@@ -304,143 +254,6 @@ fn row(event: &Event) -> Row {
     ])
 }
 
-async fn search(options: &Options, args: &SearchArgs) -> anyhow::Result<()> {
-    no_jsonpath(args.jsonpath.as_deref())?;
-    let fields = Fields::parse(&args.fields, FIELDS)?;
-    let success = match filled(args.success.as_ref()) {
-        None => None,
-        Some("true") => Some(true),
-        Some("false") => Some(false),
-        Some(_) => anyhow::bail!("--success is true or false"),
-    };
-    if args.dry_run {
-        return output::record(&asked_for(args), args.output);
-    }
-    let session = Session::begin(options, &args.who, Use::Read).await?;
-    let result = list(&session, args, success, &fields).await;
-    session.end(result).await
-}
-
-fn asked_for(args: &SearchArgs) -> Row {
-    asked(&[
-        ("id", &args.id),
-        ("name", &args.name),
-        ("version", &args.version),
-        ("release", &args.release),
-        ("platform_id", &args.platform_id),
-        ("package", &args.package),
-        ("success", &args.success),
-        ("event_receiver_id", &args.event_receiver_id),
-        ("since", &args.since),
-        ("fields", &Some(args.fields.clone())),
-    ])
-}
-
-/// What to look for; `None` if nothing can fit, which has been told.
-async fn filter(
-    session: &Session,
-    args: &SearchArgs,
-    success: Option<bool>,
-) -> anyhow::Result<Option<EventFilter>> {
-    let (registry, principal) = (&session.registry, &session.principal);
-    let mut filter = EventFilter {
-        name: exactly(args.name.as_ref()),
-        version: exactly(args.version.as_ref()),
-        release: exactly(args.release.as_ref()),
-        platform_id: exactly(args.platform_id.as_ref()),
-        package: exactly(args.package.as_ref()),
-        success,
-        ..EventFilter::default()
-    };
-    if let Some(id) = filled(args.id.as_ref()) {
-        match id.parse::<EventId>() {
-            Ok(id) => filter.ids.push(id),
-            Err(refusal) => {
-                note(&format!("{refusal} {}", super::refused::next(&refusal)));
-                return Ok(None);
-            }
-        }
-    }
-    if let Some(what) = filled(args.event_receiver_id.as_ref()) {
-        filter.receiver_ids = registry.receivers_meant(principal, what).await?;
-    }
-    let since = filled(args.since.as_ref());
-    let window = window::parse(since, None, None, registry.now());
-    filter.from = window.map_err(crate::registry::Error::from)?.from;
-    Ok(Some(filter))
-}
-
-async fn list(
-    session: &Session,
-    args: &SearchArgs,
-    success: Option<bool>,
-    fields: &Fields,
-) -> anyhow::Result<()> {
-    let (registry, principal) = (&session.registry, &session.principal);
-    let mut out = List::begin(args.output, args.list.limit);
-    let Some(filter) = filter(session, args, success).await? else {
-        out.end();
-        return Ok(());
-    };
-    let order = if args.list.newest_first {
-        Order::NewestFirst
-    } else {
-        Order::OldestFirst
-    };
-    let mut request = SearchRequest {
-        filter,
-        order,
-        ..SearchRequest::default()
-    };
-    let mut more = false;
-    while out.room() > 0 {
-        request.limit = out.room().min(limits::PAGE_MAX);
-        let found = registry.search_events(principal, &request).await?;
-        let events: Vec<Event> = found.hits.into_iter().map(|hit| hit.event).collect();
-        print(session, &mut out, &events, fields).await?;
-        request.cursor = found.next_cursor;
-        more = request.cursor.is_some();
-        if !more {
-            break;
-        }
-    }
-    more &= out.is_read();
-    out.end();
-    if more {
-        note("there may be more; --limit shows so many");
-    }
-    Ok(())
-}
-
-/// Prints a page, its payloads in portions.
-async fn print(
-    session: &Session,
-    out: &mut List,
-    events: &[Event],
-    fields: &Fields,
-) -> anyhow::Result<()> {
-    let mut left = events;
-    while !left.is_empty() {
-        let payloads = if fields.contains("payload") {
-            let (registry, principal) = (&session.registry, &session.principal);
-            Some(registry.payload_texts(principal, left).await?)
-        } else {
-            None
-        };
-        let portion = payloads.as_ref().map_or(left.len(), Vec::len).max(1);
-        let (now, later) = left.split_at_checked(portion).unwrap_or((left, &[]));
-        for (at, event) in now.iter().enumerate() {
-            let mut row = row(event);
-            if let Some(text) = payloads.as_ref().and_then(|texts| texts.get(at)) {
-                row.push("payload", Cell::document(text));
-            }
-            out.add(row.only(fields))?;
-        }
-        left = later;
-    }
-    Ok(())
-}
-
 async fn generate(options: &Options, args: &GenerateArgs) -> anyhow::Result<()> {
     let items: Vec<Item> = given::items(&args.file).await?;
     let session = Session::begin(options, &args.who, Use::Write).await?;
@@ -483,11 +296,11 @@ async fn generate_all(
         if args.dry_run {
             rows.push(preview(&written, &payload)?);
         } else {
-            say(output::made_line(&written.event.id.to_string())?);
+            output::made_one(&written.event.id.to_string(), args.output).await?;
         }
     }
     if args.dry_run {
-        output::records(rows, args.output)?;
+        output::records(rows, args.output).await?;
     }
     Ok(())
 }

@@ -9,16 +9,22 @@ use clap::{Args, Subcommand};
 use tokio::time::Instant;
 
 use self::verdict::{Ended, Report, Verdict};
+use super::output::print;
 use super::session::{Session, Use, Who};
 use super::signals::Signals;
-use super::{note, refused, say};
+use super::{note, refused};
 use crate::config::Options;
 use crate::domain::refusal::Refusal;
 use crate::domain::unit::UnitQuery;
 use crate::registry::{Change, Error, Following, Heard, Registry, UnitGates};
 
+/// The exit code of a check that could not tell how the gate stands.
+pub(super) const NOT_TOLD: u8 = 3;
 /// The longest wait: a job that waits for longer is forgotten.
 const WAIT_MAX: Duration = Duration::from_secs(7 * 24 * 3_600);
+/// Between two looks while nothing is heard: what machines with other clocks recorded in the moment
+/// before is not heard of.
+const RELOOK: Duration = Duration::from_secs(20);
 /// Between two tries while the database cannot be used.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -119,9 +125,9 @@ pub(super) async fn run(
         waited: args.wait.map(|_| begun.elapsed()),
     };
     match args.output {
-        Format::Json => say(report.json()?),
+        Format::Json => print(report.json()?).await?,
         Format::Text => match report.text() {
-            Ok(told) => say(told),
+            Ok(told) => print(told).await?,
             Err(fault) => note(&fault),
         },
     }
@@ -247,7 +253,11 @@ async fn news(registry: &Registry, following: &mut Option<Following>, ended: &En
         return false;
     };
     loop {
-        match following.next().await {
+        let heard = match tokio::time::timeout(RELOOK, following.next()).await {
+            Ok(heard) => heard,
+            Err(_) => return true,
+        };
+        match heard {
             Some(Heard::TooMuch) => return true,
             Some(Heard::Changes(changes)) => {
                 if changes.iter().any(|change| matters(change, ended)) {

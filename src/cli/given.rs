@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use serde_json::value::RawValue;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
@@ -46,24 +47,51 @@ pub(super) async fn items<T: DeserializeOwned>(path: &Path) -> anyhow::Result<Ve
     let about = || format!("the file {}", path.display());
     let text = text.trim();
     anyhow::ensure!(!text.is_empty(), "{} is empty", about());
-    let json = if text.starts_with(['{', '[']) {
-        RawValue::from_string(text.to_owned())
-            .with_context(|| format!("{} is not JSON", about()))?
-    } else {
-        let value: serde_json::Value = serde_saphyr::from_str(text)
-            .map_err(|error| anyhow::anyhow!("{} is neither JSON nor YAML: {error}", about()))?;
-        serde_json::value::to_raw_value(&value)?
-    };
-    if json.get().starts_with('[') {
+    let item = |at: usize| format!("{}, item {}", about(), at + 1);
+    if text.starts_with(['{', '[']) {
+        let json = RawValue::from_string(text.to_owned());
+        let json = json.with_context(|| format!("{} is not JSON", about()))?;
+        if text.starts_with('{') {
+            return Ok(vec![serde_json::from_str(text).with_context(about)?]);
+        }
         let items: Vec<&RawValue> = serde_json::from_str(json.get()).with_context(about)?;
-        let read = |(at, item): (usize, &&RawValue)| {
-            serde_json::from_str(item.get())
-                .with_context(|| format!("{}, item {}", about(), at + 1))
+        let read = |(at, one): (usize, &&RawValue)| {
+            serde_json::from_str(one.get()).with_context(|| item(at))
         };
-        items.iter().enumerate().map(read).collect()
-    } else {
-        let one = serde_json::from_str(json.get()).with_context(about)?;
-        Ok(vec![one])
+        return items.iter().enumerate().map(read).collect();
+    }
+    let items = match yaml(text).with_context(|| format!("{} is neither JSON nor YAML", about()))? {
+        Value::Array(items) => items,
+        one => vec![one],
+    };
+    let read = |(at, one): (usize, Value)| {
+        exact(&one).with_context(|| item(at))?;
+        serde_json::from_value(one).with_context(|| item(at))
+    };
+    items.into_iter().enumerate().map(read).collect()
+}
+
+/// YAML 1.2, in which `no` and `y` are text.
+fn yaml(text: &str) -> anyhow::Result<Value> {
+    let mut options = serde_saphyr::Options::default();
+    options.strict_booleans = true;
+    Ok(serde_saphyr::from_str_with_options(text, options)?)
+}
+
+/// Refuses a number that is another one by now: what is recorded is what was written.
+fn exact(value: &Value) -> anyhow::Result<()> {
+    match value {
+        Value::Number(number) => {
+            let float = number.as_f64().filter(|_| number.is_f64());
+            anyhow::ensure!(
+                float.is_none_or(|float| float.abs() < 9_007_199_254_740_992.0),
+                "the number {number} has more digits than YAML keeps here; write the file as JSON"
+            );
+            Ok(())
+        }
+        Value::Array(items) => items.iter().try_for_each(exact),
+        Value::Object(members) => members.values().try_for_each(exact),
+        _ => Ok(()),
     }
 }
 
@@ -105,6 +133,16 @@ mod tests {
         let yaml = read(b"- name: a\n  payload: {x: 1}\n- name: b\n")
             .await
             .unwrap();
+        let plain = read(b"name: n\npayload: {country: NO, flag: y, yes: true}\n")
+            .await
+            .unwrap();
+        assert_eq!(
+            (
+                plain[0].name.as_str(),
+                plain[0].payload.as_ref().unwrap().get()
+            ),
+            ("n", "{\"country\":\"NO\",\"flag\":\"y\",\"yes\":true}")
+        );
         assert_eq!(
             (yaml.len(), yaml[0].payload.as_ref().unwrap().get()),
             (2, "{\"x\":1}")
@@ -119,6 +157,8 @@ mod tests {
             (b"[{\"name\": \"a\"}, {\"nam\": 1}]", "item 2"),
             (b"\xff\xfe", "UTF-8"),
             (b"- name: [", "neither JSON nor YAML"),
+            (b"- name: a\n- name: 1.5", "item 2"),
+            (b"name: a\npayload: [12345678901234567890123]", "item 1"),
         ] {
             let error = format!("{:#}", read(bad).await.unwrap_err());
             assert!(error.contains(words), "{error}");

@@ -6,11 +6,11 @@ use anyhow::Context as _;
 use clap::{ArgAction, Args, Subcommand};
 use serde::Deserialize;
 
-use super::definition::{DefinitionSearch, all, warn_of};
+use super::definition::{DefinitionSearch, all, one as one_by_id, warn_of};
 use super::output::{self, Cell, Fields, List, OutputArgs, Row};
 use super::receiver::{GenerateArgs, item_of, unmade};
 use super::session::{Session, Use, Who};
-use super::{given, note, say};
+use super::{given, note};
 use crate::config::Options;
 use crate::domain::group::Group;
 use crate::domain::text::quoted;
@@ -66,16 +66,16 @@ pub(super) enum GroupCommand {
 #[derive(Debug, Args)]
 pub(super) struct CreateArgs {
     /// What it is called
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     name: String,
     /// The type of the message that a passed gate becomes
-    #[arg(long = "type", value_name = "TYPE")]
+    #[arg(long = "type", value_name = "TYPE", allow_hyphen_values = true)]
     kind: String,
     /// The version of its definition
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     version: String,
     /// What it is for
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     description: String,
     /// The member receivers by id, name or type, parted by blanks or commas
     #[arg(long, value_name = "RECEIVERS")]
@@ -84,7 +84,7 @@ pub(super) struct CreateArgs {
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_value_t = true, default_missing_value = "true", action = ArgAction::Set)]
     enabled: bool,
     /// Check everything and show what would be defined; store nothing
-    #[arg(long)]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", action = ArgAction::Set)]
     dry_run: bool,
     #[command(flatten)]
     output: OutputArgs,
@@ -105,7 +105,7 @@ pub(super) struct ModifyArgs {
     #[arg(long)]
     disable: bool,
     /// Check everything and show what would become of it; store nothing
-    #[arg(long)]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", action = ArgAction::Set)]
     dry_run: bool,
     #[command(flatten)]
     output: OutputArgs,
@@ -165,16 +165,13 @@ async fn create(options: &Options, args: CreateArgs) -> anyhow::Result<()> {
         receivers,
     };
     let session = Session::begin(options, &args.who, Use::Write).await?;
-    let result = one(&session, input, args.dry_run)
-        .await
-        .and_then(|written| {
-            if args.dry_run {
-                output::record(&preview(&written)?, args.output)
-            } else {
-                output::made(&written.group.id.to_string(), args.output)
-            }
-        });
-    session.end(result).await
+    let result = one(&session, input, args.dry_run).await;
+    let written = session.end(result).await?;
+    if args.dry_run {
+        output::record(&preview(&written)?, args.output).await
+    } else {
+        output::made(&written.group.id.to_string(), args.output).await
+    }
 }
 
 async fn one(session: &Session, input: GroupInput, dry_run: bool) -> anyhow::Result<GroupWritten> {
@@ -236,7 +233,7 @@ fn row(group: &Group) -> Row {
 async fn search(options: &Options, args: &DefinitionSearch) -> anyhow::Result<()> {
     let fields = args.fields(FIELDS)?;
     if args.dry_run {
-        return output::record(&args.asked(), args.output);
+        return output::record(&args.asked(), args.output).await;
     }
     let session = Session::begin(options, &args.who, Use::Read).await?;
     let result = list(&session, args, &fields).await;
@@ -247,7 +244,7 @@ async fn list(session: &Session, args: &DefinitionSearch, fields: &Fields) -> an
     let (registry, principal) = (&session.registry, &session.principal);
     let filter = args.filter();
     let found = match args.id() {
-        Some(Ok(id)) => args.one(registry.find_group(principal, id).await, |g: &Group| {
+        Some(Ok(id)) => one_by_id(registry.find_group(principal, id).await, |g: &Group| {
             args.fits(&g.name, &g.kind, &g.version)
         })?,
         Some(Err(why)) => {
@@ -255,7 +252,7 @@ async fn list(session: &Session, args: &DefinitionSearch, fields: &Fields) -> an
             Vec::new()
         }
         None => {
-            all(args.list.enough(), |cursor| {
+            all(args.list, |cursor| {
                 let filter = &filter;
                 async move {
                     let cursor = cursor.as_deref();
@@ -270,11 +267,10 @@ async fn list(session: &Session, args: &DefinitionSearch, fields: &Fields) -> an
     let mut out = List::begin(args.output, args.list.limit);
     let more = found.len() > out.room();
     for group in args.list.ordered(found).iter().take(out.room()) {
-        out.add(row(group).only(fields))?;
+        out.add(row(group).only(fields)).await?;
     }
-    let more = more && out.is_read();
-    out.end();
-    if more {
+    out.end().await?;
+    if more && out.is_read() {
         note("there are more; --limit shows so many");
     }
     Ok(())
@@ -309,11 +305,11 @@ async fn generate_all(
         if args.dry_run {
             rows.push(preview(&written)?);
         } else {
-            say(output::made_line(&written.group.id.to_string())?);
+            output::made_one(&written.group.id.to_string(), args.output).await?;
         }
     }
     if args.dry_run {
-        output::records(rows, args.output)?;
+        output::records(rows, args.output).await?;
     }
     Ok(())
 }
@@ -342,8 +338,8 @@ async fn set_enabled(session: &Session, args: &ModifyArgs) -> anyhow::Result<()>
     }
     tell(&written);
     if args.dry_run {
-        output::record(&row(&written.group), args.output)
+        output::record(&row(&written.group), args.output).await
     } else {
-        output::made(&written.group.id.to_string(), args.output)
+        output::made(&written.group.id.to_string(), args.output).await
     }
 }

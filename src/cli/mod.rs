@@ -27,6 +27,7 @@ mod stdio;
 
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clap::error::ErrorKind;
@@ -112,19 +113,30 @@ pub fn main() -> ExitCode {
     } else {
         parse()
     };
+    let asks_a_gate = matches!(command, Command::Gate(_));
+    let failed = |code| ExitCode::from(if asks_a_gate { gate::NOT_TOLD } else { code });
     match run(options, command) {
+        Ok(_) if OUTPUT_LOST.load(Ordering::Relaxed) => {
+            note("the output cannot be written");
+            failed(2)
+        }
         Ok(code) => code,
         Err(error) => {
             note(&told(&error));
-            ExitCode::from(if refusal(&error).is_some() { 1 } else { 2 })
+            failed(if refusal(&error).is_some() { 1 } else { 2 })
         }
     }
 }
 
+/// Whether something that was said could not be written.
+static OUTPUT_LOST: AtomicBool = AtomicBool::new(false);
+
 fn parse() -> (Options, Command) {
-    let matches = Cli::command().get_matches();
+    let matches = Cli::command()
+        .try_get_matches()
+        .unwrap_or_else(|error| wrong(&error));
     let parsed = no_lost_flags(&matches).and_then(|()| Cli::from_arg_matches(&matches));
-    let cli = parsed.unwrap_or_else(|error| error.exit());
+    let cli = parsed.unwrap_or_else(|error| wrong(&error));
     let stdio = cli.stdio;
     let mut command = cli
         .command
@@ -134,6 +146,22 @@ fn parse() -> (Options, Command) {
         args.given = install::given(own);
     }
     (cli.options, command)
+}
+
+/// Ends with what is wrong about the command line, or with the help that was asked for. A script that
+/// asks a gate must not take a slip for an answer.
+#[expect(clippy::exit, reason = "as clap does it, with another code")]
+fn wrong(error: &clap::Error) -> ! {
+    // There is nothing else to say it to.
+    let _ = error.print();
+    let words: Vec<_> = std::env::args_os().skip(1).collect();
+    let asks_a_gate = words.windows(2).any(|pair| pair == ["gate", "check"]);
+    let code = match error.exit_code() {
+        0 => 0,
+        _ if asks_a_gate => gate::NOT_TOLD.into(),
+        code => code,
+    };
+    std::process::exit(code);
 }
 
 /// What the registry refused, if that is what an error is.
@@ -246,7 +274,11 @@ async fn plain(command: Command, options: Options) -> anyhow::Result<ExitCode> {
 /// Prints a line to stdout; a closed pipe ends the output, not the program.
 fn say(text: impl AsRef<str>) {
     let mut out = std::io::stdout().lock();
-    let _ = writeln!(out, "{}", text.as_ref());
+    if let Err(error) = writeln!(out, "{}", text.as_ref())
+        && error.kind() != std::io::ErrorKind::BrokenPipe
+    {
+        OUTPUT_LOST.store(true, Ordering::Relaxed);
+    }
 }
 
 /// Prints a line for whoever started the command, beside its answer.

@@ -1,16 +1,14 @@
 //! What commands print: one record, or a list of them, as JSON or as a table.
 
-use std::io::Write as _;
+mod print;
 
-use clap::{Args, ValueEnum};
-use comfy_table::{ContentArrangement, Table};
+use clap::{ArgAction, Args, ValueEnum};
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use serde_json::value::RawValue;
 
+pub(super) use self::print::{List, made, made_one, print, record, records};
 use crate::domain::text::{escape_hidden_in_json, is_hidden};
 
-/// Rows of a table. A table is for people, and stands in memory until its widths are known.
-pub(super) const TABLE_ROWS: usize = 1_000;
 /// Characters of a document in a table's cell.
 const CELL_CHARS: usize = 60;
 
@@ -32,7 +30,8 @@ pub(super) struct OutputArgs {
     pub(super) output: Format,
 
     /// JSON on one line
-    #[arg(long, help_heading = "Output")]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value_t = false,
+        default_missing_value = "true", action = ArgAction::Set, help_heading = "Output")]
     pub(super) no_indent: bool,
 }
 
@@ -176,6 +175,12 @@ impl Row {
         self.0.push((field, cell));
     }
 
+    /// The fields with their values as cells of a table.
+    fn plain(&self) -> Vec<(&'static str, String)> {
+        let plain = self.0.iter().map(|(field, cell)| (*field, cell.plain()));
+        plain.collect()
+    }
+
     /// Only these fields, in their order.
     pub(super) fn only(mut self, fields: &Fields) -> Self {
         let place = |field: &str| fields.0.iter().position(|wanted| *wanted == field);
@@ -207,157 +212,6 @@ fn json(value: &impl Serialize, indent: Option<&[u8]>) -> anyhow::Result<String>
         None => serde_json::to_vec(value)?,
     };
     Ok(escape_hidden_in_json(&String::from_utf8(bytes)?))
-}
-
-/// Prints what was made: `{"data": "<id>"}`, as the existing EPR answers.
-pub(super) fn made(id: &str, args: OutputArgs) -> anyhow::Result<()> {
-    match args.output {
-        Format::Table => super::say(id),
-        Format::Json => {
-            let row = Row::new(vec![("data", Cell::show(id))]);
-            let indent = (!args.no_indent).then_some(b"    ".as_slice());
-            super::say(json(&row, indent)?);
-        }
-    }
-    Ok(())
-}
-
-/// The same on one line, for one of several.
-pub(super) fn made_line(id: &str) -> anyhow::Result<String> {
-    json(&Row::new(vec![("data", Cell::show(id))]), None)
-}
-
-/// Prints one record.
-pub(super) fn record(row: &Row, args: OutputArgs) -> anyhow::Result<()> {
-    match args.output {
-        Format::Table => {
-            let mut list = List::begin(args, None);
-            list.add(row.clone())?;
-            list.end();
-            Ok(())
-        }
-        Format::Json => {
-            let indent = (!args.no_indent).then_some(b"  ".as_slice());
-            super::say(json(row, indent)?);
-            Ok(())
-        }
-    }
-}
-
-/// Prints several records that were not stored as one list.
-pub(super) fn records(rows: Vec<Row>, args: OutputArgs) -> anyhow::Result<()> {
-    let mut list = List::begin(args, None);
-    for row in rows {
-        list.add(row)?;
-    }
-    list.end();
-    Ok(())
-}
-
-/// A list on its way out: JSON goes as it comes, a table at its end.
-pub(super) struct List {
-    args: OutputArgs,
-    most: usize,
-    rows: usize,
-    table: Vec<Row>,
-    closed: bool,
-}
-
-impl List {
-    /// Begins a list of at most so many rows.
-    pub(super) fn begin(args: OutputArgs, limit: Option<usize>) -> Self {
-        let most = match (limit, args.output) {
-            (Some(limit), _) => limit,
-            (None, Format::Table) => TABLE_ROWS,
-            (None, Format::Json) => usize::MAX,
-        };
-        Self {
-            args,
-            most,
-            rows: 0,
-            table: Vec::new(),
-            closed: false,
-        }
-    }
-
-    /// How many rows still find room; none when nobody reads any more.
-    pub(super) fn room(&self) -> usize {
-        if self.closed {
-            0
-        } else {
-            self.most.saturating_sub(self.rows)
-        }
-    }
-
-    /// Whether somebody still reads.
-    pub(super) fn is_read(&self) -> bool {
-        !self.closed
-    }
-
-    /// Adds a row.
-    pub(super) fn add(&mut self, row: Row) -> anyhow::Result<()> {
-        if self.room() == 0 {
-            return Ok(());
-        }
-        self.rows += 1;
-        if self.args.output == Format::Table {
-            self.table.push(row);
-            return Ok(());
-        }
-        let begin = if self.rows == 1 { "[" } else { "," };
-        let text = if self.args.no_indent {
-            format!("{begin}{}", json(&row, None)?)
-        } else {
-            let text = json(&row, Some(b"  "))?;
-            format!("{begin}\n  {}", text.replace('\n', "\n  "))
-        };
-        self.put(&text);
-        Ok(())
-    }
-
-    /// Ends the list.
-    pub(super) fn end(mut self) {
-        match self.args.output {
-            Format::Table => {
-                let text = table(&self.table);
-                self.put(&text);
-            }
-            Format::Json => {
-                let end = match (self.rows, self.args.no_indent) {
-                    (0, _) => "[]\n",
-                    (_, true) => "]\n",
-                    (_, false) => "\n]\n",
-                };
-                self.put(end);
-            }
-        }
-    }
-
-    /// Writes; a closed pipe ends the output, not the program.
-    fn put(&mut self, text: &str) {
-        let mut out = std::io::stdout().lock();
-        let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-        self.closed |= written.is_err();
-    }
-}
-
-/// Rows under each other, with a line of names above them.
-fn table(rows: &[Row]) -> String {
-    let Some(first) = rows.first() else {
-        return "nothing found\n".to_owned();
-    };
-    let mut table = Table::new();
-    table.load_style(comfy_table::presets::NOTHING);
-    table.set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(first.0.iter().map(|(field, _)| field.to_uppercase()));
-    for row in rows {
-        table.add_row(row.0.iter().map(|(_, cell)| cell.plain()));
-    }
-    let lines: Vec<String> = table
-        .lines()
-        .map(|line| line.trim_end().to_owned() + "\n")
-        .collect();
-    lines.concat()
 }
 
 #[cfg(test)]
@@ -395,13 +249,14 @@ mod tests {
     #[test]
     fn a_table_keeps_hostile_text_in_its_cell() {
         let row = |name: &str| Row::new(vec![("id", Cell::show(1)), ("name", Cell::show(name))]);
-        let text = table(&[row("plain"), row("a\u{1b}[2Jb\nc"), row("日本")]);
+        let rows = [row("plain"), row("a\u{1b}[2Jb\nc"), row("日本")];
+        let text = print::table(rows.iter().map(Row::plain).collect());
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines.len(), 4, "{text}");
         assert!(
             lines[0].contains("NAME") && lines[2].contains("a\\u{1b}[2Jb\\u{a}c"),
             "{text}"
         );
-        assert_eq!(table(&[]), "nothing found\n");
+        assert_eq!(print::table(Vec::new()), "nothing found\n");
     }
 }

@@ -4,14 +4,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use clap::{Args, Subcommand};
+use clap::{ArgAction, Args, Subcommand};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::definition::{DefinitionSearch, all, warn_of};
+use super::definition::{DefinitionSearch, all, one as one_by_id, warn_of};
 use super::output::{self, Cell, Fields, List, OutputArgs, Row};
 use super::session::{Session, Use, Who};
-use super::{given, note, say};
+use super::{given, note};
 use crate::config::Options;
 use crate::domain::receiver::Receiver;
 use crate::limits;
@@ -60,16 +60,16 @@ pub(super) enum ReceiverCommand {
 #[derive(Debug, Args)]
 pub(super) struct CreateArgs {
     /// What it is called
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     name: String,
     /// The type of its events' messages, such as dev.example.scan
-    #[arg(long = "type", value_name = "TYPE")]
+    #[arg(long = "type", value_name = "TYPE", allow_hyphen_values = true)]
     kind: String,
     /// The version of its definition
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     version: String,
     /// What it is for
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     description: String,
     /// The JSON Schema that payloads must match. Default: {}, which accepts everything
     #[arg(long, value_name = "JSON", conflicts_with_all = ["schema_file", "schema_name"])]
@@ -84,7 +84,7 @@ pub(super) struct CreateArgs {
     #[arg(long)]
     allow_unresolved_refs: bool,
     /// Check everything and show what would be defined; store nothing
-    #[arg(long)]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", action = ArgAction::Set)]
     dry_run: bool,
     #[command(flatten)]
     output: OutputArgs,
@@ -99,7 +99,7 @@ pub(super) struct GenerateArgs {
     #[arg(value_name = "FILE")]
     pub(super) file: PathBuf,
     /// Check everything and show what would be made; store nothing
-    #[arg(long)]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", action = ArgAction::Set)]
     pub(super) dry_run: bool,
     #[command(flatten)]
     pub(super) output: OutputArgs,
@@ -146,14 +146,13 @@ async fn create(options: &Options, args: CreateArgs) -> anyhow::Result<ExitCode>
         allow_unresolved_refs: args.allow_unresolved_refs,
     };
     let session = Session::begin(options, &args.who, Use::Write).await?;
-    let result = one(&session, input, args.dry_run).await.and_then(|made| {
-        if args.dry_run {
-            output::record(&made.1, args.output)
-        } else {
-            output::made(&made.0.receiver.id.to_string(), args.output)
-        }
-    });
-    session.end(result).await?;
+    let result = one(&session, input, args.dry_run).await;
+    let (written, row) = session.end(result).await?;
+    if args.dry_run {
+        output::record(&row, args.output).await?;
+    } else {
+        output::made(&written.receiver.id.to_string(), args.output).await?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -214,7 +213,7 @@ fn row(receiver: &Receiver) -> Row {
 async fn search(options: &Options, args: &DefinitionSearch) -> anyhow::Result<ExitCode> {
     let fields = args.fields(FIELDS)?;
     if args.dry_run {
-        output::record(&args.asked(), args.output)?;
+        output::record(&args.asked(), args.output).await?;
         return Ok(ExitCode::SUCCESS);
     }
     let session = Session::begin(options, &args.who, Use::Read).await?;
@@ -227,7 +226,7 @@ async fn list(session: &Session, args: &DefinitionSearch, fields: &Fields) -> an
     let (registry, principal) = (&session.registry, &session.principal);
     let filter = args.filter();
     let found = match args.id() {
-        Some(Ok(id)) => args.one(
+        Some(Ok(id)) => one_by_id(
             registry.find_receiver(principal, id).await,
             |r: &Receiver| args.fits(&r.name, &r.kind, &r.version),
         )?,
@@ -236,7 +235,7 @@ async fn list(session: &Session, args: &DefinitionSearch, fields: &Fields) -> an
             Vec::new()
         }
         None => {
-            all(args.list.enough(), |cursor| {
+            all(args.list, |cursor| {
                 let filter = &filter;
                 async move {
                     let cursor = cursor.as_deref();
@@ -264,12 +263,11 @@ async fn list(session: &Session, args: &DefinitionSearch, fields: &Fields) -> an
             if let Some((_, schema)) = schemas.iter().find(|(id, _)| *id == receiver.id) {
                 row.push("schema", Cell::document(schema));
             }
-            out.add(row.only(fields))?;
+            out.add(row.only(fields)).await?;
         }
     }
-    let more = more && out.is_read();
-    out.end();
-    if more {
+    out.end().await?;
+    if more && out.is_read() {
         note("there are more; --limit shows so many");
     }
     Ok(())
@@ -306,11 +304,11 @@ async fn generate_all(
         if args.dry_run {
             rows.push(row);
         } else {
-            say(output::made_line(&written.receiver.id.to_string())?);
+            output::made_one(&written.receiver.id.to_string(), args.output).await?;
         }
     }
     if args.dry_run {
-        output::records(rows, args.output)?;
+        output::records(rows, args.output).await?;
     }
     Ok(())
 }

@@ -126,8 +126,13 @@ pub(super) fn refuse_url(flag: Option<&str>) -> anyhow::Result<()> {
         .or_else(|| std::env::var("EPR_URL").ok())
         .filter(|url| !url.trim().is_empty());
     if let Some(url) = url {
+        // Without what may be a secret in it.
+        let server = url::Url::parse(&url)
+            .ok()
+            .and_then(|url| url.host_str().map(|host| format!(" {host}")))
+            .unwrap_or_default();
         anyhow::bail!(
-            "EPR_URL (--url) asks to talk to the server {url}, which this version cannot: it only opens a \
+            "EPR_URL (--url) asks to talk to the server{server}, which this version cannot: it only opens a \
              database itself (--db). Unset EPR_URL to do that."
         );
     }

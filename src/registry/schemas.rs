@@ -104,7 +104,10 @@ impl Schemas {
         // A document that this process lacks may not turn a checked schema into an unchecked one:
         // whoever was promised a check gets it or a refusal.
         let bytes = text.len();
-        let compiled = self.compile(text, receiver.unchecked_refs).await?;
+        let (documents, allow) = (self.documents.clone(), receiver.unchecked_refs);
+        let compiled = self
+            .blocking(move || schema::compile_stored(&text, &documents, allow).map(Arc::new))
+            .await?;
         self.lock().insert(id, compiled.clone(), bytes);
         Ok(compiled)
     }

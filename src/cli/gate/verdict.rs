@@ -78,7 +78,7 @@ impl Ended {
                 _ => 1,
             },
             Self::TimedOut(..) | Self::NoUnit(_) | Self::NoUnitInTime(..) => 2,
-            Self::Error(..) | Self::Interrupted => 3,
+            Self::Error(..) | Self::Interrupted => super::NOT_TOLD,
         }
     }
 

@@ -1,6 +1,6 @@
 //! The embedded engine: one SQLite file, which several processes may use at once.
 //!
-//! One connection writes, a small pool reads. The journal is a write-ahead log with
+//! One connection writes, a small pool reads; in a process that ends at once the one does both. The journal is a write-ahead log with
 //! `synchronous=FULL` (an acknowledged event survives a power cut), or a rollback journal where the
 //! file system cannot share memory between processes.
 
@@ -16,11 +16,13 @@ mod session;
 mod statements;
 mod writing;
 
+use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use sqlx::pool::PoolConnection;
 use sqlx::{Connection, Sqlite, SqliteConnection, SqlitePool};
-use tokio::sync::{Mutex, watch};
+use tokio::sync::{Mutex, OwnedMappedMutexGuard, OwnedMutexGuard, watch};
 
 use self::errors::Doing;
 use self::writing::Writing;
@@ -41,10 +43,39 @@ pub struct SqliteStore {
     path: PathBuf,
     /// Tells the file from another one that takes its place.
     identity: Option<environment::FileIdentity>,
-    writer: Mutex<Writing>,
+    writer: Arc<Mutex<Writing>>,
     readers: SqlitePool,
     options: SqliteOptions,
     wakes: Wakes,
+}
+
+/// A connection to read with.
+#[derive(Debug)]
+pub(in crate::store) enum Reader {
+    /// One of those for reading.
+    Own(PoolConnection<Sqlite>),
+    /// The one that writes, which does not while this is held.
+    Writers(OwnedMappedMutexGuard<Writing, SqliteConnection>),
+}
+
+impl Deref for Reader {
+    type Target = SqliteConnection;
+
+    fn deref(&self) -> &SqliteConnection {
+        match self {
+            Self::Own(connection) => connection,
+            Self::Writers(connection) => connection,
+        }
+    }
+}
+
+impl DerefMut for Reader {
+    fn deref_mut(&mut self) -> &mut SqliteConnection {
+        match self {
+            Self::Own(connection) => connection,
+            Self::Writers(connection) => connection,
+        }
+    }
 }
 
 impl SqliteStore {
@@ -70,17 +101,24 @@ async fn check_present(path: PathBuf, identity: Option<environment::FileIdentity
 
 impl Engine for SqliteStore {
     type Session = SqliteConnection;
-    type Reader = PoolConnection<Sqlite>;
+    type Reader = Reader;
 
     fn info(&self) -> &StoreInfo {
         &self.info
     }
 
-    async fn reader(&self) -> Result<PoolConnection<Sqlite>> {
+    async fn reader(&self) -> Result<Reader> {
         // First: to open a connection to another file, beside this one's log, would ruin it.
         self.check_present().await?;
+        if self.options.one_connection {
+            let writing = self.writer.clone().lock_owned().await;
+            if let Ok(reader) = OwnedMutexGuard::try_map(writing, Writing::reading) {
+                return Ok(Reader::Writers(reader));
+            }
+        }
         let reader = self.readers.acquire().await.doing("open a connection");
-        permission::explained(reader, &self.path).await
+        let reader = permission::explained(reader, &self.path).await?;
+        Ok(Reader::Own(reader))
     }
 
     async fn write(&self, commands: &[Command], now: Timestamp) -> Result<Vec<Decided>> {

@@ -51,8 +51,9 @@ pub struct SqliteOptions {
     pub journal: Journal,
     /// The database goes with the process: a demonstration.
     pub throw_away: bool,
-    /// Connections for reading at most.
-    pub readers: u32,
+    /// For a process that does one thing after the other and ends: the connection that writes reads
+    /// too. A second one costs as much as what such a process does with it.
+    pub one_connection: bool,
 }
 
 impl SqliteOptions {
@@ -63,7 +64,7 @@ impl SqliteOptions {
             durability: Durability::Full,
             journal: Journal::Auto,
             throw_away: false,
-            readers: limits::SQLITE_READERS,
+            one_connection: false,
         }
     }
 
@@ -130,7 +131,7 @@ async fn opened(options: &SqliteOptions, ids: &dyn IdSource) -> Result<SqliteSto
     let mut schema = migrate::schema(&mut connection).await?;
     migrate::check_readable(schema.version, schema.readable_from)?;
     let readers = SqlitePoolOptions::new()
-        .max_connections(options.readers)
+        .max_connections(limits::SQLITE_READERS)
         .min_connections(0)
         .idle_timeout(Duration::from_secs(30))
         .acquire_timeout(Duration::from_secs(limits::WAIT_SECONDS))
@@ -168,8 +169,10 @@ async fn opened(options: &SqliteOptions, ids: &dyn IdSource) -> Result<SqliteSto
     }
     // The first question will want one, and need not wait for it. Not earlier: the journal cannot be
     // changed while there is another connection.
-    let warm = readers.clone();
-    tokio::spawn(async move { drop(warm.acquire().await) });
+    if !options.one_connection {
+        let warm = readers.clone();
+        tokio::spawn(async move { drop(warm.acquire().await) });
+    }
     let registry_id = match registry {
         Some((id, _)) => id,
         None => identify(&mut connection).await?.0,
@@ -216,7 +219,7 @@ async fn opened(options: &SqliteOptions, ids: &dyn IdSource) -> Result<SqliteSto
         },
         path: path.clone(),
         identity,
-        writer: Mutex::new(Writing::new(options.clone(), connection, wal)),
+        writer: Arc::new(Mutex::new(Writing::new(options.clone(), connection, wal))),
         readers,
         options: options.clone(),
         wakes: Wakes::new(),

@@ -16,7 +16,7 @@ use crate::store::{Cutoffs, Decided, Pruned, Result};
 
 /// The connection that writes.
 #[derive(Debug)]
-pub(super) struct Writing {
+pub(in crate::store) struct Writing {
     options: SqliteOptions,
     /// Taken while a transaction runs and put back when that went well. After a failure the next
     /// one gets a new connection: SQLite ends some transactions by itself, of which the driver does
@@ -56,6 +56,11 @@ impl Writing {
             }),
             memory: Memory::default(),
         }
+    }
+
+    /// The connection, to read with while nothing is written.
+    pub(super) fn reading(&mut self) -> Option<&mut SqliteConnection> {
+        self.connection.as_mut().map(|line| &mut line.connection)
     }
 
     /// Whether there is a connection.

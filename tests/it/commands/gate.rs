@@ -128,7 +128,11 @@ fn what_cannot_be_told_is_an_error_with_the_way_out() {
     cli.run(&["gate", "check", "--group", "ready"])
         .refused(3, &["--name"]);
     cli.run(&["gate", "check", "--name", "web"])
-        .refused(2, &["--group"]);
+        .refused(3, &["--group"]);
+    check(&cli, &["--log", "[["]).refused(3, &["--log"]);
+    check(&cli, &["--config", "/nowhere.toml"]).refused(3, &["/nowhere.toml"]);
+    let help = cli.run(&["gate", "check", "--help"]).well();
+    assert!(help.out.contains("Exit codes"), "{help:?}");
     cli.run(&[
         "gate",
         "check",
@@ -138,8 +142,8 @@ fn what_cannot_be_told_is_an_error_with_the_way_out() {
         "epr://history/web",
     ])
     .refused(3, &["epr://history/web"]);
-    check(&cli, &["--wait", "30"]).refused(2, &["30m"]);
-    check(&cli, &["--wait-for-retries"]).refused(2, &["--wait"]);
+    check(&cli, &["--wait", "30"]).refused(3, &["30m"]);
+    check(&cli, &["--wait-for-retries"]).refused(3, &["--wait"]);
     let again = [
         "group",
         "create",

@@ -95,16 +95,67 @@ fn a_wrong_command_line_is_told_apart_from_a_refusal() {
         .refused(2, &["--enable"]);
     cli.run(&["group", "modify", "--id", "x", "--enable", "--disable"])
         .refused(2, &["--disable"]);
-    cli.run(&scan(&["--url", "http://localhost:8042"]))
-        .refused(2, &["http://localhost:8042", "--db"]);
+    cli.run(&scan(&["--url", "http://u:hush@localhost:8042"]))
+        .refused(2, &["localhost", "--db"]);
     let missing = folder.path().join("none.json");
     cli.run(&scan(&["--schema-file", missing.to_str().unwrap()]))
         .refused(2, &["none.json"]);
     let asked = cli
         .command(&SCAN)
-        .env("EPR_URL", "https://epr.example")
+        .env("EPR_URL", "https://token:hush@epr.example")
         .output();
-    Ran::of(asked.unwrap()).refused(2, &["https://epr.example"]);
+    let refused = Ran::of(asked.unwrap());
+    assert!(!refused.err.contains("hush"), "{refused:?}");
+    refused.refused(2, &["epr.example"]);
+}
+
+#[test]
+fn values_may_begin_with_a_hyphen_and_switches_may_be_given_a_value() {
+    let (_folder, cli) = fresh();
+    cli.receiver("all");
+    let described = with(&event("all", "-web", "true"), "--description", "- fixed");
+    let number = with(&described, "--payload", "-1");
+    cli.run(&[&number[..], &["--no-indent=true", "--dry-run=false"]].concat())
+        .well();
+    let found = cli
+        .run(&[
+            "event",
+            "search",
+            "--name",
+            "-web",
+            "--fields",
+            "description payload",
+        ])
+        .rows();
+    assert_eq!(found, [json!({"description": "- fixed", "payload": -1})]);
+}
+
+#[test]
+fn output_that_cannot_be_written_is_an_error() {
+    if !std::path::Path::new("/dev/full").exists() {
+        println!("left out: output to a full disk, which needs /dev/full");
+        return;
+    }
+    let (_folder, cli) = fresh();
+    cli.receiver("all");
+    for (arguments, code) in [
+        (vec!["receiver", "search"], 2),
+        (event("all", "web", "true"), 2),
+        (vec!["man"], 2),
+        (
+            vec![
+                "gate", "check", "--group", "g", "--name", "web", "--output", "json",
+            ],
+            3,
+        ),
+    ] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full");
+        let mut command = cli.command(&arguments);
+        let ran = command.stdout(full.unwrap()).output().unwrap();
+        let err = String::from_utf8_lossy(&ran.stderr);
+        assert_eq!(ran.status.code(), Some(code), "{arguments:?}: {err}");
+        assert!(err.contains("output cannot be written"), "{err}");
+    }
 }
 
 #[test]

@@ -152,6 +152,10 @@ fn an_id_that_is_not_there_finds_nothing_and_one_that_cannot_be_is_told() {
             "{found:?}"
         );
     }
+    let of_none = ["event", "search", "--event-receiver-id", nothing];
+    assert_eq!(cli.run(&of_none).well().out, "[]\n");
+    cli.run(&["event", "search", "--event-receiver-id", "biuld"])
+        .refused(1, &["«biuld»", "«build»"]);
     let found = cli
         .run(&["receiver", "search", "--id", &id.to_lowercase()])
         .well();
@@ -239,6 +243,34 @@ fn a_reader_that_has_enough_ends_the_search() {
         ended.stderr.is_empty(),
         "{}",
         String::from_utf8_lossy(&ended.stderr)
+    );
+}
+
+#[test]
+fn a_search_that_nobody_reads_can_be_ended() {
+    let (folder, cli) = fresh();
+    cli.receiver("all");
+    let all: Vec<String> = (0..400).map(|n| format!("{n:0>200}")).collect();
+    events(&folder, &cli, &all);
+    let mut child = cli
+        .command(&["event", "search", "--fields", "all"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // The pipe is full once there is something to read, and more does not go in.
+    let mut out = child.stdout.take().unwrap();
+    out.read_exact(&mut [0; 1]).unwrap();
+    let pid = child.id().to_string();
+    let begun = std::time::Instant::now();
+    std::process::Command::new("kill")
+        .args(["-INT", &pid])
+        .status()
+        .unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(
+        begun.elapsed() < std::time::Duration::from_secs(2),
+        "{:?}",
+        begun.elapsed()
     );
 }
 

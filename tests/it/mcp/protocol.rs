@@ -315,7 +315,7 @@ fn a_server_url_is_never_silently_ignored() {
     assert_eq!(server.ends_within(Duration::from_secs(5)).code(), Some(2));
     let said = server.stderr_text();
     assert!(
-        said.contains("EPR_URL") && said.contains("http://epr.example:8042"),
+        said.contains("EPR_URL") && said.contains("epr.example"),
         "{said}"
     );
 }
