@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
+use clap::builder::{PossibleValue, ValueRange};
 use clap::{Args, ValueEnum};
 
 use super::say;
@@ -126,27 +127,7 @@ fn table<'a>(out: &mut String, arguments: impl Iterator<Item = &'a clap::Arg>) -
         if !is_shown(argument) {
             continue;
         }
-        // A switch may be given a value, and mostly is not.
-        let takes_value = argument.get_action().takes_values()
-            && argument.get_num_args().is_none_or(|n| n.min_values() > 0);
-        let value = match argument.get_possible_values() {
-            values if takes_value && !values.is_empty() => {
-                format!(
-                    " {}",
-                    values
-                        .iter()
-                        .map(|v| v.get_name().to_owned())
-                        .collect::<Vec<_>>()
-                        .join("\\|")
-                )
-            }
-            _ if takes_value => argument
-                .get_value_names()
-                .and_then(|names| names.first())
-                .map(|n| format!(" {n}"))
-                .unwrap_or_default(),
-            _ => String::new(),
-        };
+        let value = value(argument);
         let env = argument
             .get_env()
             .map(|env| format!("`{}`", env.to_string_lossy()))
@@ -156,7 +137,38 @@ fn table<'a>(out: &mut String, arguments: impl Iterator<Item = &'a clap::Arg>) -
             .map(ToString::to_string)
             .unwrap_or_default()
             .replace('\n', " ");
-        writeln!(out, "| `--{long}{value}` | {env} | {help} |")?;
+        let default = default(argument, &help);
+        writeln!(out, "| `--{long}{value}` | {env} | {help}{default} |")?;
     }
     Ok(())
+}
+
+/// The value behind a flag; in brackets where the flag may stand alone.
+fn value(argument: &clap::Arg) -> String {
+    let names = argument.get_value_names();
+    let name = names.and_then(|names| names.first());
+    let optional = |n: ValueRange| n.min_values() == 0 && n.max_values() > 0;
+    if argument.get_num_args().is_some_and(optional) {
+        return name.map_or_else(String::new, |name| format!("[={name}]"));
+    }
+    if !argument.get_action().takes_values() {
+        return String::new();
+    }
+    let possible = argument.get_possible_values();
+    if possible.is_empty() {
+        return name.map_or_else(String::new, |name| format!(" {name}"));
+    }
+    let possible: Vec<&str> = possible.iter().map(PossibleValue::get_name).collect();
+    format!(" {}", possible.join("\\|"))
+}
+
+/// The default, where it is not what a reader takes for granted and the help does not tell it itself.
+fn default(argument: &clap::Arg, help: &str) -> String {
+    let values = argument.get_default_values();
+    let values: Vec<_> = values.iter().map(|value| value.to_string_lossy()).collect();
+    let told = values.is_empty() || values == ["false"] || help.contains("Default: ");
+    if told || !argument.get_action().takes_values() {
+        return String::new();
+    }
+    format!(". Default: {}", values.join(" "))
 }

@@ -157,3 +157,42 @@ fn links_in_the_documents_lead_somewhere() {
         }
     }
 }
+
+/// What the page of troubles quotes of other programs.
+const FOREIGN: [&str; 2] = ["spawn epr-mcp ENOENT", "command not found"];
+
+/// The texts in straight double quotes in the first columns of a page's tables.
+fn quoted_troubles(page: &str) -> Vec<&str> {
+    let rows = page.lines().filter_map(|line| line.strip_prefix('|'));
+    let firsts = rows.map(|row| row.split('|').next().unwrap());
+    firsts
+        .flat_map(|first| first.split('"').skip(1).step_by(2))
+        .collect()
+}
+
+#[test]
+fn the_texts_that_troubleshooting_quotes_are_those_of_the_program() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = std::fs::read_to_string(root.join("docs/TROUBLESHOOTING.md")).unwrap();
+    let quoted = quoted_troubles(&page);
+    assert!(quoted.len() > 10, "{quoted:?}");
+    for foreign in FOREIGN {
+        assert!(quoted.contains(&foreign), "{foreign} is quoted no more");
+    }
+    // A literal that goes on in the next line is one text.
+    let program: String = sources("src")
+        .into_iter()
+        .flat_map(|(_, text)| {
+            let mut pieces = text.split("\\\n").map(str::to_owned).collect::<Vec<_>>();
+            for piece in pieces.iter_mut().skip(1) {
+                *piece = piece.trim_start().to_owned();
+            }
+            pieces
+        })
+        .collect();
+    for text in quoted.iter().filter(|text| !FOREIGN.contains(text)) {
+        for piece in text.split('…').map(str::trim).filter(|p| !p.is_empty()) {
+            assert!(program.contains(piece), "no message has {piece:?} ({text})");
+        }
+    }
+}

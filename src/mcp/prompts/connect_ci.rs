@@ -181,7 +181,8 @@ fn storage(facts: &Facts) -> String {
         .any(|host| store.location.contains(host));
     format!(
         "Storage: PostgreSQL, {location}. Jobs reach it where the network lets them: EPR_DB is this URL{}, with \
-         ?sslmode=verify-full and a role of the jobs' own that may write (docs/POSTGRESQL.md).",
+         ?sslmode=verify-full and the jobs' own role epr_recorder, which records and defines nothing \
+         (docs/POSTGRESQL.md tells how to make it).",
         if here {
             " with the server's name in the place of this machine's own"
         } else {

@@ -7,14 +7,19 @@ import re
 import yaml
 from shell import Project, Ran
 
+# The environment scope of the password, as the recipe's head asks for.
+SCOPE = "epr-registry"
 VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 
 
 class Pipeline:
     def __init__(self, recipe: str, project: Project) -> None:
         self.pipeline = yaml.safe_load(recipe)
+        assert f"its environment scope {SCOPE}\n" in recipe, "the recipe does not tell the scope of the password"
         self.project = project
         self.pipeline["variables"]["GATE_WAIT"] = "100ms"
+        # What a job is given, each of its lines is given.
+        project.scan_is_apart = False
 
     def variables(self, db: str, password: str, run: dict[str, str]) -> dict[str, str]:
         tag = run["tag"]
@@ -44,6 +49,12 @@ class Pipeline:
 
     def job(self, name: str, variables: dict[str, str]) -> Ran:
         job = self.pipeline[name]
+        environment = job.get("environment")
+        if not isinstance(environment, dict) or environment["name"] != SCOPE:
+            # A variable is given to the jobs of its environment scope alone.
+            variables = {name: value for name, value in variables.items() if name != "EPR_DB_PASSWORD_FILE"}
+        else:
+            assert environment["action"] == "access", "what is no deployment counts as one"
         ran = Ran(code=self.lines(job["script"], variables))
         if "after_script" in job:
             # A shell of its own, whose end does not count for the job.

@@ -9,7 +9,7 @@ from shell import Project, Ran
 
 TOKEN = re.compile(
     r"""(?P<blank>\s+|//[^\n]*)|(?P<long>'''(?:\\.|[^\\])*?''')|(?P<text>'(?:\\.|[^'\\\n])*')"""
-    r"""|(?P<gstring>"(?:\\.|[^"\\\n])*")|(?P<name>[A-Za-z_]\w*)|(?P<sign>[(){}=\[\],])""",
+    r"""|(?P<gstring>"(?:\\.|[^"\\\n])*")|(?P<name>[A-Za-z_]\w*)|(?P<sign>[(){}=\[\],:])""",
     re.DOTALL,
 )
 ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "\n": ""}
@@ -77,9 +77,13 @@ class Reader:
         kind, token = self.tokens.pop(0)
         if kind == "name":
             assert self.take("("), f"not understood: {token}"
-            value = self.value()
-            assert self.take(")"), f"not understood: {token}({value}"
-            return f"{token}:{value}"
+            values = []
+            while not self.take(")"):
+                named = self.tokens[0][0] == "name" and self.tokens[1] == ("sign", ":")
+                name = f"{self.tokens.pop(0)[1]}: " if named and self.tokens.pop(1) else ""
+                values.append(name + self.value())
+                self.take(",")
+            return f"{token}({', '.join(values)})"
         inside = token[3:-3] if kind == "long" else token[1:-1]
         return re.sub(r"\\(.)", lambda found: ESCAPES.get(found.group(1), found.group(1)), inside, flags=re.DOTALL)
 
@@ -88,6 +92,8 @@ class Build:
     def __init__(self, recipe: str, project: Project) -> None:
         self.pipeline = Reader(recipe).block()[0]
         self.project = project
+        # What the credential epr-db-password holds.
+        self.password = ""
 
     def environment(self, db: str, password: str, run: dict[str, str]) -> dict[str, str]:
         tag = run["tag"]
@@ -103,7 +109,7 @@ class Build:
         }
         for variable in self.pipeline.find("environment").block or []:
             (value,) = variable.arguments
-            given[variable.name] = {"credentials:epr-db-password": password}.get(value, value)
+            given[variable.name] = {"credentials(epr-db-password)": password}.get(value, value)
         return {**given, "GATE_WAIT": "100ms"}
 
     def steps(self, statements: list[Statement], variables: dict[str, str], result: str) -> tuple[int, int | None]:
@@ -115,6 +121,12 @@ class Build:
                 more = {name: value.replace("${currentBuild.currentResult}", result) for name, value in more.items()}
                 assert not any("${" in value for value in more.values()), more
                 code, inner = self.steps(step.block or [], {**variables, **more}, result)
+                recorded = inner if inner is not None else recorded
+            elif step.name == "withCredentials":
+                (text,) = step.arguments
+                given = re.fullmatch(r"string\(credentialsId: epr-db-password, variable: (\w+)\)", text)
+                assert given, f"no such credential: {text}"
+                code, inner = self.steps(step.block or [], {**variables, given.group(1): self.password}, result)
                 recorded = inner if inner is not None else recorded
             elif step.name == "sh":
                 (text,) = step.arguments
@@ -131,6 +143,7 @@ class Build:
 
     def stage(self, name: str, db: str, password: str, run: dict[str, str]) -> Ran:
         stage = self.pipeline.find("stages").find("stage", name)
+        self.password = password
         variables = self.environment(db, password, run)
         code, recorded = self.steps(stage.find("steps").block or [], variables, "SUCCESS")
         ran = Ran(code, recorded)

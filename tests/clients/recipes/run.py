@@ -1,7 +1,7 @@
-"""The recipes for CI, asked for through MCP and run as their CI systems run them.
+"""The recipes for CI, asked for through MCP, and their scripts run.
 
-Each system is a module here: it reads its recipe as that system does, makes the variables that it
-would give, and runs the scripts. What was recorded is read back through MCP.
+Each system is a module here that imitates it as far as the recipe goes: it reads the recipe, makes the
+variables that the system would give, and runs the scripts. What was recorded is read back through MCP.
 
 EPR_BINARY         the binary under test
 EPR_TEST_POSTGRES  a PostgreSQL server to run on; otherwise files

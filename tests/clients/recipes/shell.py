@@ -22,6 +22,13 @@ class Ran:
     said: str = ""
 
 
+# The project's own code, that of whatever branch is built: it may not be given the password.
+WITHOUT_PASSWORD = (
+    '@[ -z "$${PGPASSWORD-}" ] && ! cat "$${EPR_DB_PASSWORD_FILE:-/nowhere}" >/dev/null 2>&1'
+    " || { echo 'the project is given the password of the registry'; exit 99; }"
+)
+
+
 @dataclass
 class Project:
     """A checked-out project on a runner: its folder, and the programs that the jobs find on their PATH."""
@@ -30,6 +37,8 @@ class Project:
     binary: str
     # How the project's own scan ends.
     scan: int = 0
+    # Whether the CI system gives the password to some lines of the scan's job only.
+    scan_is_apart: bool = True
     said: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -51,7 +60,9 @@ class Project:
 
     def run(self, command: list[str], variables: dict[str, str]) -> int:
         """Runs a shell with these variables and no others of whoever runs this."""
-        makefile = f"scan:\n\t@exit {self.scan}\ndeploy:\n\t@touch deployed\n"
+        apart = f"\t{WITHOUT_PASSWORD}\n"
+        scan = f"scan:\n{apart if self.scan_is_apart else ''}\t@exit {self.scan}\n"
+        makefile = f"{scan}deploy:\n{apart}\t@touch deployed\n"
         (self.folder / "Makefile").write_text(makefile)
         env = {
             "PATH": f"{self.programs}:{os.environ['PATH']}",

@@ -25,7 +25,7 @@ fn the_roles_of_the_document_can_do_what_they_are_for_and_no_more() {
     // Roles belong to the whole server, the database to this test.
     let id = std::process::id();
     let own = |text: String| {
-        ["owner", "server", "reader"]
+        ["owner", "server", "recorder", "reader"]
             .iter()
             .fold(text, |text, role| {
                 text.replace(&format!("epr_{role}"), &format!("epr_{role}_{id}"))
@@ -80,6 +80,67 @@ fn the_roles_of_the_document_can_do_what_they_are_for_and_no_more() {
         said(&output)
     );
 
+    let recorder = url("recorder");
+    let record = [
+        "event",
+        "create",
+        "--name",
+        "web",
+        "--version",
+        "2",
+        "--release",
+        "1",
+        "--platform-id",
+        "x",
+        "--package",
+        "oci",
+        "--description",
+        "from a job",
+        "--success",
+        "--payload",
+        "{}",
+        "--idempotency-key",
+        "job-7",
+        "--event-receiver-id",
+    ];
+    let job = |receiver| run(&recorder, &[&record[..], &[receiver]].concat(), &[]);
+    let check = |version| {
+        let unit = ["--name", "web", "--version", version];
+        let gate = ["gate", "check", "--group", "ready"];
+        run(&recorder, &[&gate[..], &unit[..]].concat(), &[])
+    };
+    for _ in ["at first", "and what is sent twice"] {
+        let output = job("scan");
+        assert!(output.status.success(), "{}", said(&output));
+    }
+    let output = check("2");
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    let define = ["--type", "test.x", "--version", "1", "--description", "x"];
+    for refused in [
+        [&["receiver", "create", "--name", "x"][..], &define[..]].concat(),
+        [
+            &[
+                "group",
+                "create",
+                "--name",
+                "x",
+                "--event-receiver-ids",
+                "scan",
+            ][..],
+            &define[..],
+        ]
+        .concat(),
+        vec!["group", "modify", "--id", "ready", "--enable"],
+    ] {
+        let output = run(&recorder, &refused, &[]);
+        assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+        assert!(
+            said(&output).contains("may not do that"),
+            "{}",
+            said(&output)
+        );
+    }
+
     let mut reader = Server::start(&Setup::at(&url("reader")).arg("--read-only"));
     let found = reader.text("search_events", json!({}));
     assert!(found.contains("web"), "{found}");
@@ -89,13 +150,15 @@ fn the_roles_of_the_document_can_do_what_they_are_for_and_no_more() {
     let copy = folder.path().join("copy.dump");
     let output = run(&url("reader"), &["backup", copy.to_str().unwrap()], &[]);
     assert!(output.status.success(), "{}", said(&output));
-    for forbidden in [
-        "UPDATE epr_mcp.receiver SET name = 'x'",
-        "DELETE FROM epr_mcp.event",
-        "UPDATE epr_mcp.event SET success = true",
-    ] {
-        let error = try_sql(&url("server"), forbidden).unwrap_err();
-        assert!(error.contains("permission denied"), "{forbidden}: {error}");
+    for role in ["server", "recorder"] {
+        for forbidden in [
+            "UPDATE epr_mcp.receiver SET name = 'x'",
+            "DELETE FROM epr_mcp.event",
+            "UPDATE epr_mcp.event SET success = true",
+        ] {
+            let error = try_sql(&url(role), forbidden).unwrap_err();
+            assert!(error.contains("permission denied"), "{forbidden}: {error}");
+        }
     }
     let refused = Server::start(&Setup::at(&url("reader")))
         .refusal("create_event", event("build", "web", true, &json!({})));
