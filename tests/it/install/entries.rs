@@ -118,8 +118,7 @@ fn the_secrets_of_another_entry_are_not_shown() {
             assert!(told.contains(name), "{told}");
         }
         assert!(
-            !told.contains("hush")
-                && !told.contains(['\u{1b}', '\u{7}', '\u{9b}', '\u{202e}']),
+            !told.contains("hush") && !told.contains(['\u{1b}', '\u{7}', '\u{9b}', '\u{202e}']),
             "{told:?}"
         );
     }
@@ -196,7 +195,10 @@ fn flags_that_the_server_does_not_know_are_refused_before_anything_is_done() {
     assert!(told.contains("'--read-only'"), "{told}");
     let told = home.refused(&["--client", "cursor", "--write", "--name", "a b"], 2);
     assert!(told.contains("letters"), "{told}");
-    for url in [&["--url", "https://u:hush@h"][..], &["--url=https://u:hush@h"]] {
+    for url in [
+        &["--url", "https://u:hush@h"][..],
+        &["--url=https://u:hush@h"],
+    ] {
         let mut arguments = vec!["--client", "cursor", "--write", "--no-check", "--"];
         arguments.extend(url);
         let told = home.refused(&arguments, 2);

@@ -17,9 +17,8 @@ const FILE: &str = ".mcp.json";
 
 #[test]
 fn a_new_file_of_a_project_is_for_all_whom_the_umask_lets_and_one_of_yours_is_yours() {
-    let mode = |home: &Home, file: &str| {
-        home.path(file).metadata().unwrap().permissions().mode() & 0o777
-    };
+    let mode =
+        |home: &Home, file: &str| home.path(file).metadata().unwrap().permissions().mode() & 0o777;
     let home = Home::linux();
     for (umask, arguments, file, expected) in [
         ("022", &WRITE[..], FILE, 0o644),
@@ -65,7 +64,9 @@ fn a_link_that_leaves_the_project_is_followed_only_by_force() {
         symlink(target, home.path(FILE)).unwrap();
         let told = home.refused(&WRITE, 1);
         assert!(
-            told.contains("--force") && told.contains("outside") && told.contains("nothing was changed"),
+            told.contains("--force")
+                && told.contains("outside")
+                && told.contains("nothing was changed"),
             "{told}"
         );
         assert_eq!(text(&there), "{}");
@@ -75,7 +76,14 @@ fn a_link_that_leaves_the_project_is_followed_only_by_force() {
     // A folder on the way may be the link.
     let home = Home::linux();
     symlink(outside.path(), home.path(".cursor")).unwrap();
-    let arguments = ["--client", "cursor", "--scope", "project", "--write", "--no-check"];
+    let arguments = [
+        "--client",
+        "cursor",
+        "--scope",
+        "project",
+        "--write",
+        "--no-check",
+    ];
     let told = home.refused(&arguments, 1);
     assert!(told.contains("outside"), "{told}");
     assert_eq!(std::fs::read_dir(outside.path()).unwrap().count(), 1);
@@ -86,7 +94,13 @@ fn a_link_that_leaves_the_project_is_followed_only_by_force() {
     forced.push("--force");
     home.well(&forced);
     assert!(missing.is_file() && home.path(FILE).is_symlink());
-    let taken = ["--client", "claude-code", "--scope", "project", "--uninstall"];
+    let taken = [
+        "--client",
+        "claude-code",
+        "--scope",
+        "project",
+        "--uninstall",
+    ];
     let told = home.refused(&taken, 1);
     assert!(told.contains("outside"), "{told}");
 }
@@ -103,5 +117,8 @@ fn a_link_inside_the_project_is_followed_and_the_backup_is_said_to_lie_in_the_wo
     let home = Home::linux();
     home.with(".cursor/mcp.json", "{}");
     let told = home.well(&["--client", "cursor", "--write", "--no-check"]);
-    assert!(told.contains("backup-1") && !told.contains("work tree"), "{told}");
+    assert!(
+        told.contains("backup-1") && !told.contains("work tree"),
+        "{told}"
+    );
 }

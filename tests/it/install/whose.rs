@@ -73,7 +73,11 @@ fn an_entry_that_starts_another_program_is_written_over_only_by_force_and_what_g
 
 #[test]
 fn an_entry_of_ours_is_brought_up_to_date_and_what_the_client_put_there_stays() {
-    for command in ["/old/epr-mcp", "epr-mcp", r"C:\Program Files\epr\epr-mcp.exe"] {
+    for command in [
+        "/old/epr-mcp",
+        "epr-mcp",
+        r"C:\Program Files\epr\epr-mcp.exe",
+    ] {
         let home = Home::linux();
         let before = with(
             &home,
@@ -90,7 +94,14 @@ fn an_entry_of_ours_is_brought_up_to_date_and_what_the_client_put_there_stays() 
         let written = home.run(&WRITE);
         let told = both(&written);
         assert!(written.status.success(), "{told}");
-        for word in ["Updated", "command", "args", "MINE", "autoApprove", "switched off"] {
+        for word in [
+            "Updated",
+            "command",
+            "args",
+            "MINE",
+            "autoApprove",
+            "switched off",
+        ] {
             assert!(told.contains(word), "{word}: {told}");
         }
         assert!(!told.contains("hush"), "{told}");
