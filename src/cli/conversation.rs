@@ -49,7 +49,10 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Conversation<R, W> {
                 continue;
             }
             if let Some(error) = message.get("error") {
-                anyhow::bail!("{method} failed: {error}");
+                match error.get("message").and_then(Value::as_str) {
+                    Some(message) => anyhow::bail!("{method} failed: {message}"),
+                    None => anyhow::bail!("{method} failed: {error}"),
+                }
             }
             return message
                 .get("result")

@@ -10,6 +10,8 @@ mod oneline;
 mod places;
 mod prove;
 mod report;
+mod trial;
+mod whose;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -17,11 +19,13 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{ArgMatches, Args};
+use serde_json::{Map, Value};
 
 use self::client::{Client, launch_of, same};
 use self::edit::Spot;
 use self::launch::{Made, Refused};
 use self::places::{Place, Platform, Scope, Surroundings};
+use self::trial::Trial;
 use super::say;
 use crate::limits;
 use crate::mcp::client_config::{Launch, SERVER_NAME};
@@ -44,7 +48,7 @@ pub(super) struct InstallArgs {
     client: Option<Client>,
 
     /// Write the entry into the client's configuration, after a backup. Without it, what would be
-    /// written is shown
+    /// written is shown, and nothing is made
     #[arg(long, requires = "client")]
     write: bool,
 
@@ -61,7 +65,8 @@ pub(super) struct InstallArgs {
     #[arg(long, value_enum, default_value = "user", hide_default_value = true)]
     scope: Scope,
 
-    /// Replace an entry of that name that starts something else
+    /// Replace or take out an entry of that name that starts another program, and follow a link that leaves
+    /// the project
     #[arg(long)]
     force: bool,
 
@@ -107,10 +112,24 @@ struct Task {
     scope: Scope,
     platform: Platform,
     file: PathBuf,
+    /// The folder that the file has to lie in.
+    within: Option<PathBuf>,
     force: bool,
 }
 
 impl Task {
+    fn found(&self) -> anyhow::Result<file::Found> {
+        file::read(&self.file, self.within.as_deref())
+    }
+
+    fn write(&self, found: &file::Found, text: &str) -> anyhow::Result<Option<PathBuf>> {
+        let readers = match self.scope {
+            Scope::User => file::Readers::Owner,
+            Scope::Project => file::Readers::Others,
+        };
+        file::write(found, text, readers)
+    }
+
     fn spot(&self) -> Spot<'_> {
         Spot {
             format: self.client.format(),
@@ -125,13 +144,13 @@ pub(super) async fn run(mut args: InstallArgs) -> anyhow::Result<ExitCode> {
     let (write, no_check, client) = (args.write, args.no_check, args.client);
     // Files are looked at, which may take its time.
     let step = tokio::task::spawn_blocking(move || prepare(given, args)).await??;
-    let launch = match step {
+    let trial = match step {
         Step::Done(code) => return Ok(code),
-        Step::Stands(launch) => launch,
+        Step::Stands(trial) => trial,
     };
     if no_check {
         say("Not checked, as asked: whether it starts.");
-    } else if !check(&launch).await {
+    } else if !check(trial).await? {
         if write {
             report::warn(
                 "the entry is in the file all the same; mend what is wrong, or take it out with --uninstall",
@@ -150,8 +169,8 @@ pub(super) async fn run(mut args: InstallArgs) -> anyhow::Result<ExitCode> {
 enum Step {
     /// To its end.
     Done(ExitCode),
-    /// The entry was shown or stands in the file, and says this.
-    Stands(Launch),
+    /// The entry was shown or stands in the file, and is to be tried so.
+    Stands(Trial),
 }
 
 fn prepare(mut given: Given, args: InstallArgs) -> anyhow::Result<Step> {
@@ -160,8 +179,13 @@ fn prepare(mut given: Given, args: InstallArgs) -> anyhow::Result<Step> {
         list(platform)?;
         return Ok(Step::Done(ExitCode::SUCCESS));
     };
+    let within = match args.scope {
+        Scope::Project if !args.force => Some(here()?),
+        _ => None,
+    };
     let task = Task {
         client,
+        within,
         name: args.name,
         scope: args.scope,
         platform,
@@ -180,7 +204,11 @@ fn prepare(mut given: Given, args: InstallArgs) -> anyhow::Result<Step> {
             binary.display()
         ));
     }
-    let Made { launch, remarks } = match launch::make(&binary, &given) {
+    let Made {
+        launch,
+        file,
+        remarks,
+    } = match launch::make(&binary, &given) {
         Ok(made) => made,
         Err(Refused::Said(error)) => return Err(error),
         Err(Refused::Flags(error)) => {
@@ -197,35 +225,28 @@ fn prepare(mut given: Given, args: InstallArgs) -> anyhow::Result<Step> {
         return install(&task, &launch);
     }
     report::show(&task, &launch);
-    Ok(Step::Stands(launch))
+    let trial = if args.no_check {
+        Trial::as_it_is(launch)
+    } else {
+        Trial::harmless(launch, file)?
+    };
+    Ok(Step::Stands(trial))
 }
 
 /// Starts what the entry says; `false` when that does not work.
-async fn check(launch: &Launch) -> bool {
+async fn check(trial: Trial) -> anyhow::Result<bool> {
     let patience = Duration::from_secs(limits::INSTALL_CHECK_SECONDS);
-    match prove::prove(launch, patience).await {
-        Ok(tools) => {
-            say(format!(
-                "\nChecked: started as the client will start it, it offers {tools} tools."
-            ));
-            true
-        }
-        Err(error) => {
-            report::warn(&format!(
-                "started as the client will start it, it does not work: {error}\nLook into it with: epr-mcp doctor"
-            ));
-            false
-        }
-    }
+    let proved = prove::prove(&trial.launch, patience).await;
+    let works = report::proved(&proved, trial.instead_of.as_deref());
+    // A folder goes with it.
+    tokio::task::spawn_blocking(move || drop(trial)).await?;
+    Ok(works)
 }
 
 /// Writes the entry; gives what the file says now.
 fn install(task: &Task, launch: &Launch) -> anyhow::Result<Step> {
     match written(task, launch) {
-        Ok(Outcome::There(entry)) => {
-            if switched_off(&entry) {
-                report::warn("the entry is switched off there; switch it on in the client");
-            }
+        Ok(Outcome::There) => {
             say(format!(
                 "{} has «{}» already, as it should be: {}. Nothing was written.",
                 task.client.title(),
@@ -233,11 +254,11 @@ fn install(task: &Task, launch: &Launch) -> anyhow::Result<Step> {
                 task.file.display()
             ));
         }
-        Ok(Outcome::Other(old)) => {
+        Ok(Outcome::Foreign(old)) => {
             report::other(task, launch, &old);
             return Ok(Step::Done(ExitCode::from(1)));
         }
-        Ok(Outcome::Written(backup)) => report::written(task, backup.as_deref()),
+        Ok(Outcome::Written(done)) => report::written(task, &done),
         Err(error) => {
             report::failed(task, &error);
             report::by_hand(task, launch);
@@ -245,39 +266,51 @@ fn install(task: &Task, launch: &Launch) -> anyhow::Result<Step> {
         }
     }
     // What counts is what the client will read.
-    let found = file::read(&task.file)?;
+    let found = task.found()?;
     let seen = edit::look(&found.text, &task.spot())
         .map_err(|fault| anyhow::anyhow!("{}: {fault}", task.file.display()))?;
+    if seen.entry.as_ref().is_some_and(switched_off) {
+        report::warn("the entry is switched off there; switch it on in the client");
+    }
     let read = seen.entry.as_ref().and_then(launch_of);
     let read = read.with_context(|| format!("{} has no entry now", task.file.display()))?;
-    Ok(Step::Stands(read))
+    Ok(Step::Stands(Trial::as_it_is(read)))
 }
 
 enum Outcome {
     /// An equal entry is there.
-    There(serde_json::Value),
-    /// One of that name starts something else.
-    Other(serde_json::Value),
-    /// It is written, and this is the backup of what was there.
-    Written(Option<PathBuf>),
+    There,
+    /// One of that name starts another program.
+    Foreign(Value),
+    /// It is written.
+    Written(Done),
+}
+
+/// What was written.
+struct Done {
+    /// The entry that stood there.
+    old: Option<Value>,
+    new: Map<String, Value>,
+    /// Of the whole file as it was.
+    backup: Option<PathBuf>,
 }
 
 /// Several clients have a member that says so.
-fn switched_off(entry: &serde_json::Value) -> bool {
-    let says = |name: &str| entry.get(name).and_then(serde_json::Value::as_bool);
+fn switched_off(entry: &Value) -> bool {
+    let says = |name: &str| entry.get(name).and_then(Value::as_bool);
     says("disabled") == Some(true) || says("enabled") == Some(false)
 }
 
 fn written(task: &Task, launch: &Launch) -> anyhow::Result<Outcome> {
-    let found = file::read(&task.file)?;
+    let found = task.found()?;
     let fault = |fault: edit::Fault| anyhow::anyhow!("{}: {fault}", found.target.display());
     let seen = edit::look(&found.text, &task.spot()).map_err(fault)?;
-    if let Some(old) = seen.entry {
-        if launch_of(&old).is_some_and(|old| same(&old, launch)) {
-            return Ok(Outcome::There(old));
+    if let Some(old) = &seen.entry {
+        if launch_of(old).is_some_and(|old| same(&old, launch)) {
+            return Ok(Outcome::There);
         }
-        if !task.force {
-            return Ok(Outcome::Other(old));
+        if !whose::ours(old) && !task.force {
+            return Ok(Outcome::Foreign(old.clone()));
         }
     }
     if seen.beyond > task.client.reads() {
@@ -291,17 +324,25 @@ fn written(task: &Task, launch: &Launch) -> anyhow::Result<Outcome> {
             task.client.title()
         ));
     }
-    let entry = task.client.entry(launch);
-    let text = edit::put(&found.text, &task.spot(), &entry).map_err(fault)?;
+    let mut new = task.client.entry(launch);
+    if let Some(old) = &seen.entry {
+        new = whose::merged(old, &new);
+    }
+    let text = edit::put(&found.text, &task.spot(), &new).map_err(fault)?;
     if found.linked {
         report::link(task, &found.target);
     }
-    file::write(&found, &text).map(Outcome::Written)
+    let backup = task.write(&found, &text)?;
+    Ok(Outcome::Written(Done {
+        old: seen.entry,
+        new,
+        backup,
+    }))
 }
 
 fn uninstall(task: &Task) -> ExitCode {
     match removed(task) {
-        Ok(None) => {
+        Ok(Removal::Absent) => {
             say(format!(
                 "{} has no entry «{}» in {}. Nothing was changed.",
                 task.client.title(),
@@ -310,7 +351,11 @@ fn uninstall(task: &Task) -> ExitCode {
             ));
             ExitCode::SUCCESS
         }
-        Ok(Some(backup)) => {
+        Ok(Removal::Foreign(old)) => {
+            report::not_ours(task, &old);
+            ExitCode::from(1)
+        }
+        Ok(Removal::Removed(backup)) => {
             report::removed(task, &backup);
             ExitCode::SUCCESS
         }
@@ -322,18 +367,34 @@ fn uninstall(task: &Task) -> ExitCode {
     }
 }
 
-/// Takes the entry out and gives the backup; `None` if there is no entry.
-fn removed(task: &Task) -> anyhow::Result<Option<PathBuf>> {
-    let found = file::read(&task.file)?;
-    let text = edit::take(&found.text, &task.spot())
-        .map_err(|fault| anyhow::anyhow!("{}: {fault}", found.target.display()))?;
-    let Some(text) = text else {
-        return Ok(None);
+enum Removal {
+    /// There is no entry.
+    Absent,
+    /// It starts another program, and stays.
+    Foreign(Value),
+    /// It is out, and this is the backup.
+    Removed(PathBuf),
+}
+
+/// Takes the entry out.
+fn removed(task: &Task) -> anyhow::Result<Removal> {
+    let found = task.found()?;
+    let fault = |fault: edit::Fault| anyhow::anyhow!("{}: {fault}", found.target.display());
+    let Some(entry) = edit::look(&found.text, &task.spot()).map_err(fault)?.entry else {
+        return Ok(Removal::Absent);
+    };
+    if !whose::ours(&entry) && !task.force {
+        return Ok(Removal::Foreign(entry));
+    }
+    let Some(text) = edit::take(&found.text, &task.spot()).map_err(fault)? else {
+        return Ok(Removal::Absent);
     };
     if found.linked {
         report::link(task, &found.target);
     }
-    file::write(&found, &text)
+    let backup = task.write(&found, &text)?;
+    let backup = backup.context("there is no backup of what was changed")?;
+    Ok(Removal::Removed(backup))
 }
 
 /// Where the client looks.
@@ -352,8 +413,12 @@ fn with_surroundings<T>(use_it: impl FnOnce(&Surroundings) -> T) -> anyhow::Resu
     Ok(use_it(&Surroundings {
         variable: &variable,
         home: directories::BaseDirs::new().map(|dirs| dirs.home_dir().to_path_buf()),
-        folder: std::env::current_dir().context("this folder is gone")?,
+        folder: here()?,
     }))
+}
+
+fn here() -> anyhow::Result<PathBuf> {
+    std::env::current_dir().context("this folder is gone")
 }
 
 /// The clients, and which of them were found.

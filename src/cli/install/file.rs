@@ -2,16 +2,19 @@
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
 
+use crate::domain::text::quoted_to;
 use crate::limits;
 
 /// The mark that some editors of Windows begin a file with.
 const BOM: &str = "\u{feff}";
 /// Links that are followed to where a file is to be made.
 const LINKS: usize = 16;
+/// Characters of a path that somebody else wrote.
+pub(super) const PATH_CHARS: usize = 1_000;
 /// Backups of one file that are counted.
 const BACKUPS: usize = 10_000;
 
@@ -28,14 +31,22 @@ pub(super) struct Found {
     bytes: Option<Vec<u8>>,
 }
 
-/// Reads a file.
+/// Reads a file, which has to lie in the folder `within`, if that is given.
 ///
 /// # Errors
 ///
 /// It is something else than a text that this program may replace; each says what to do.
-pub(super) fn read(path: &Path) -> anyhow::Result<Found> {
+pub(super) fn read(path: &Path, within: Option<&Path>) -> anyhow::Result<Found> {
     let linked = path.is_symlink();
     let target = target(path)?;
+    if let Some(folder) = within {
+        ensure!(
+            lies_in(&target, folder)?,
+            "{} leads to {}, outside of the project; look at who has put a link there, and follow it with --force",
+            path.display(),
+            quoted_to(&target.display().to_string(), PATH_CHARS)
+        );
+    }
     let bytes = match std::fs::metadata(&target) {
         Err(error) if error.kind() == ErrorKind::NotFound => None,
         Err(error) => {
@@ -73,6 +84,20 @@ fn target(path: &Path) -> anyhow::Result<PathBuf> {
         "{} is a link that leads to links only; mend it first",
         path.display()
     )
+}
+
+/// Whether a path, which need not be there yet, lies in a folder when all links are followed.
+fn lies_in(path: &Path, folder: &Path) -> anyhow::Result<bool> {
+    let folder = std::fs::canonicalize(folder)
+        .with_context(|| format!("the folder {} cannot be read", folder.display()))?;
+    let there = path
+        .ancestors()
+        .find_map(|above| Some((above, std::fs::canonicalize(above).ok()?)));
+    Ok(there.is_some_and(|(above, real)| {
+        // What is still to be made must not lead back up.
+        let beyond = path.strip_prefix(above).unwrap_or(path);
+        real.starts_with(&folder) && !beyond.components().any(|part| part == Component::ParentDir)
+    }))
 }
 
 fn bytes(path: &Path, metadata: &Metadata) -> anyhow::Result<Vec<u8>> {
@@ -115,12 +140,21 @@ fn text(path: &Path, bytes: &[u8]) -> anyhow::Result<String> {
     Ok(text.strip_prefix(BOM).unwrap_or(text).to_owned())
 }
 
+/// Who may read a file that is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Readers {
+    /// Its owner.
+    Owner,
+    /// Whoever the umask lets.
+    Others,
+}
+
 /// Replaces what was read by another text; gives the backup that was made of it.
 ///
 /// # Errors
 ///
 /// Nothing was changed then.
-pub(super) fn write(read: &Found, text: &str) -> anyhow::Result<Option<PathBuf>> {
+pub(super) fn write(read: &Found, text: &str, readers: Readers) -> anyhow::Result<Option<PathBuf>> {
     let path = &read.target;
     let folder = path
         .parent()
@@ -132,8 +166,15 @@ pub(super) fn write(read: &Found, text: &str) -> anyhow::Result<Option<PathBuf>>
         None => None,
         Some(_) => Some(writable(path)?),
     };
-    let mut new = tempfile::Builder::new()
-        .prefix(".epr-mcp-")
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".epr-mcp-");
+    #[cfg(unix)]
+    if readers == Readers::Others && read.bytes.is_none() {
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    }
+    #[cfg(not(unix))]
+    let _ = readers;
+    let mut new = builder
         .tempfile_in(folder)
         .with_context(|| format!("nothing can be written to the folder {}", folder.display()))?;
     let mark = if read.bytes.as_deref().is_some_and(marked) {
@@ -266,7 +307,9 @@ mod tests {
         let path = folder.path().join("a.json");
         std::fs::write(&path, "one").unwrap();
         for (text, number) in [("two", 1), ("three", 2)] {
-            let backup = write(&read(&path).unwrap(), text).unwrap().unwrap();
+            let backup = write(&read(&path, None).unwrap(), text, Readers::Owner)
+                .unwrap()
+                .unwrap();
             assert!(backup.ends_with(format!("a.json.epr-backup-{number}")));
         }
         let content = |name: &str| std::fs::read(folder.path().join(name)).unwrap();
@@ -281,9 +324,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.json");
         std::fs::write(&path, "one").unwrap();
-        let before = read(&path).unwrap();
+        let before = read(&path, None).unwrap();
         std::fs::write(&path, "other").unwrap();
-        let error = write(&before, "mine").unwrap_err().to_string();
+        let error = write(&before, "mine", Readers::Owner)
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("run this again"), "{error}");
         assert_eq!(std::fs::read(&path).unwrap(), b"other");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
@@ -294,9 +339,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.json");
         std::fs::write(&path, "\u{feff}{}").unwrap();
-        let before = read(&path).unwrap();
+        let before = read(&path, None).unwrap();
         assert_eq!(before.text, "{}");
-        write(&before, "{ }").unwrap();
+        write(&before, "{ }", Readers::Owner).unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), "\u{feff}{ }".as_bytes());
     }
 }

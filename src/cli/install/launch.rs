@@ -5,13 +5,14 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Args as _, CommandFactory as _, FromArgMatches as _};
 use url::Url;
 
+use super::trial;
 use crate::cli::stdio::{FOREIGN_VARIABLES, StdioArgs};
 use crate::cli::{Cli, database};
 use crate::config::{self, Database, Options};
@@ -52,6 +53,8 @@ pub(in crate::cli) struct Given {
 #[derive(Debug)]
 pub(super) struct Made {
     pub(super) launch: Launch,
+    /// The file that it will keep the registry in, if it is one and that can be told.
+    pub(super) file: Option<PathBuf>,
     pub(super) remarks: Vec<String>,
 }
 
@@ -102,6 +105,13 @@ pub(super) fn make(binary: &Path, given: &Given) -> Result<Made, Refused> {
     let matches = understood(&args)?;
     let options =
         Options::from_arg_matches(&matches).map_err(|error| Refused::Flags(Box::new(error)))?;
+    // It never starts, and an address may hold a token.
+    if matches.contains_id("url") {
+        return Err(Refused::Said(anyhow::anyhow!(
+            "--url names a server to talk to, and epr-mcp stdio does not start with it: it only opens a database \
+             itself. Leave --url out, and name the database with --db"
+        )));
+    }
     let mut args = with_absolute_paths(args)?;
     if matches.value_source("db") == Some(ValueSource::CommandLine)
         && let Some(db) = &options.db
@@ -120,7 +130,16 @@ pub(super) fn make(binary: &Path, given: &Given) -> Result<Made, Refused> {
     let mut remarks = Vec::new();
     let env = variables(&matches, &options, given, &mut remarks)?;
     let launch = Launch { command, args, env };
-    Ok(Made { launch, remarks })
+    let file = if matches.get_flag("demo") {
+        None
+    } else {
+        trial::file(options)
+    };
+    Ok(Made {
+        launch,
+        file,
+        remarks,
+    })
 }
 
 /// The arguments as the server would take them.
@@ -271,7 +290,7 @@ fn with_absolute_paths(args: Vec<String>) -> anyhow::Result<Vec<String>> {
 }
 
 /// Replaces the value of a flag.
-fn replace(args: &mut Vec<String>, flag: &str, new: &str) {
+pub(super) fn replace(args: &mut [String], flag: &str, new: &str) {
     let whole = format!("--{flag}");
     let begin = format!("--{flag}=");
     let mut value = false;
@@ -458,6 +477,7 @@ mod tests {
             (&["--read-onyl"][..], "--read-onyl"),
             (&["doctor"], "doctor"),
             (&["--db", "mysql://x"], "mysql"),
+            (&["--url", "https://h"], "--url"),
             (&["--db", "postgres://h/d?nonsense=1"], "nonsense"),
         ] {
             let told = tried(&[], behind, &[]).unwrap_err();

@@ -60,8 +60,11 @@ pub(super) struct Place {
     pub(super) signs: Vec<PathBuf>,
 }
 
-/// The places of a client, the first first; empty when the environment says too little, and then
-/// `missing` tells what.
+/// The places of a client, the first first.
+///
+/// # Errors
+///
+/// The environment says too little, or the client knows no such scope; each says what to do.
 pub(super) fn places(
     client: Client,
     platform: Platform,

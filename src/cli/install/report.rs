@@ -5,13 +5,17 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::client::Format;
-use super::{Task, oneline};
+use super::file::PATH_CHARS;
+use super::places::Scope;
+use super::prove::Proof;
+use super::{Done, Task, oneline, whose};
 use crate::cli::say;
+use crate::domain::text::{escape_hidden_in_json, quoted_to};
 use crate::mcp::client_config::Launch;
 
 /// Something to mind.
 pub(super) fn warn(text: &str) {
-    eprintln!("epr-mcp: {text}");
+    eprintln!("epr-mcp: {}", visible(text));
 }
 
 /// What would be written, and how else it can be done.
@@ -65,18 +69,42 @@ pub(super) fn link(task: &Task, target: &Path) {
     say(format!(
         "{} is a link; the file that it leads to is changed, {}, and the link stays.",
         task.file.display(),
-        target.display()
+        quoted_to(&target.display().to_string(), PATH_CHARS)
     ));
 }
 
-pub(super) fn written(task: &Task, backup: Option<&Path>) {
+/// What was written, and what of an older entry went or stayed.
+pub(super) fn written(task: &Task, done: &Done) {
+    let verb = match &done.old {
+        None => "Written",
+        Some(old) if whose::ours(old) => "Updated",
+        Some(_) => "Replaced",
+    };
     say(format!(
-        "Written: «{}» in {}, for {}.",
+        "{verb}: «{}» in {}, for {}.",
         task.name,
         task.file.display(),
         task.client.title()
     ));
-    saved(backup);
+    match &done.old {
+        Some(old) if whose::ours(old) => {
+            for (name, was, is) in whose::changes(old, &done.new) {
+                let line = match (was, is) {
+                    (Value::Null, is) => format!("  {name} is new: {is}"),
+                    (was, Value::Null) => format!("  {name} is gone; it was {was}"),
+                    (was, is) => format!("  {name} was {was}, is {is}"),
+                };
+                say(visible(&line));
+            }
+            let kept = whose::kept(old);
+            if !kept.is_empty() {
+                say(visible(&format!("  kept as it was: {}", json!(kept))));
+            }
+        }
+        Some(old) => outline(task, "Gone, values left out", old),
+        None => {}
+    }
+    saved(task, done.backup.as_deref());
 }
 
 pub(super) fn removed(task: &Task, backup: &Path) {
@@ -86,41 +114,91 @@ pub(super) fn removed(task: &Task, backup: &Path) {
         task.file.display(),
         task.client.title()
     ));
-    saved(Some(backup));
+    saved(task, Some(backup));
 }
 
-fn saved(backup: Option<&Path>) {
+fn saved(task: &Task, backup: Option<&Path>) {
     if let Some(backup) = backup {
-        say(format!("As it was before: {}", backup.display()));
+        let backup = visible(&backup.display().to_string());
+        say(format!("As it was before: {backup}"));
+        if task.scope == Scope::Project {
+            say("That lies in the work tree: remove it, or keep it out of what you commit.");
+        }
     }
 }
 
 /// An entry of that name starts something else.
 pub(super) fn other(task: &Task, launch: &Launch, old: &Value) {
     warn(&format!(
-        "{} has another entry «{}»; nothing was changed. Replace it with --force, or choose a name with --name.",
+        "{} has another entry «{}», which does not start epr-mcp; nothing was changed. Replace it with --force, or \
+         choose a name with --name.",
         task.file.display(),
         task.name
     ));
+    outline(task, "There is, values left out", old);
     let new = Value::Object(task.client.entry(launch));
     say(format!(
-        "There is:\n\n{:#}\n\nThis would be:\n\n{:#}",
-        json!({ &task.name: shown(old) }),
+        "\nThis would be:\n\n{:#}",
         json!({ &task.name: new })
     ));
 }
 
-/// An entry without the values of its variables, where secrets are kept.
-fn shown(entry: &Value) -> Value {
-    let mut entry = entry.clone();
-    for part in ["env", "headers"] {
-        if let Some(members) = entry.get_mut(part).and_then(Value::as_object_mut) {
-            for (name, value) in members {
-                if !name.starts_with("EPR_") {
-                    *value = json!("…");
-                }
-            }
+/// What is to be taken out starts something else.
+pub(super) fn not_ours(task: &Task, old: &Value) {
+    warn(&format!(
+        "«{}» in {} does not start epr-mcp; nothing was changed. Take it out with --force.",
+        task.name,
+        task.file.display()
+    ));
+    outline(task, "There is, values left out", old);
+}
+
+fn outline(task: &Task, what: &str, old: &Value) {
+    let shown = json!({ &task.name: whose::outline(old) });
+    say(format!("{what}:\n\n{}", visible(&format!("{shown:#}"))));
+}
+
+/// What was seen of the server, which was tried on a throw-away registry if its own is missing; gives
+/// whether it works.
+pub(super) fn proved(proved: &anyhow::Result<Proof>, missing: Option<&Path>) -> bool {
+    let doctor = "Look into it with: epr-mcp doctor";
+    match proved {
+        Err(error) => {
+            warn(&format!(
+                "started as the client will start it, it does not work: {error}\n{doctor}"
+            ));
+            false
+        }
+        Ok(Proof {
+            registry: Err(why), ..
+        }) => {
+            warn(&format!(
+                "it starts, but its registry cannot be used: {why}\n{doctor}"
+            ));
+            false
+        }
+        Ok(Proof {
+            tools,
+            registry: Ok(location),
+        }) => {
+            let seen = format!("started as the client will start it, it offers {tools} tools");
+            say(match missing {
+                None => format!(
+                    "\nChecked: {seen}, and its registry opens: {}",
+                    visible(location)
+                ),
+                Some(missing) => format!(
+                    "\nChecked with a throw-away registry: {seen}.\nIts own registry {} is not there yet; it is made \
+                     with --write, or when the client first starts the server.",
+                    missing.display()
+                ),
+            });
+            true
         }
     }
-    entry
+}
+
+/// Text of others as a terminal may get it.
+fn visible(text: &str) -> String {
+    escape_hidden_in_json(text)
 }

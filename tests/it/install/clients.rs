@@ -208,6 +208,8 @@ fn without_write_it_is_shown_and_nothing_is_made() {
         let told = home.well(&["--client", client]);
         let file = home.path(places[0]);
         assert!(!file.exists(), "{client}");
+        let left = std::fs::read_dir(home.folder.path()).unwrap().count();
+        assert_eq!(left, 0, "{client}: nothing is made");
         assert!(
             told.contains(file.to_str().unwrap()) && told.contains("not there yet"),
             "{told}"

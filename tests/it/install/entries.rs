@@ -19,7 +19,6 @@ fn what_is_set_here_is_carried_into_the_entry_and_said() {
         .env("EPR_UNHEARD_OF", "1")
         .output()
         .unwrap();
-    // The folder is missing, so the registry is not there; the tools are offered all the same.
     assert!(written.status.success(), "{}", both(&written));
     let told = both(&written);
     assert!(told.contains("EPR_DB, EPR_READ_ONLY."), "{told}");
@@ -66,7 +65,7 @@ fn no_password_is_written_or_shown() {
 }
 
 #[test]
-fn the_same_again_is_nothing_and_something_else_is_refused_until_forced() {
+fn the_same_again_is_nothing_and_another_start_of_ours_is_an_update() {
     let home = Home::linux();
     let file = home.path(".cursor/mcp.json");
     home.well(&["--client", "cursor", "--write"]);
@@ -79,27 +78,11 @@ fn the_same_again_is_nothing_and_something_else_is_refused_until_forced() {
     assert_eq!(text(&file), before);
     assert!(Home::beside(&file).is_empty());
 
-    let read_only = ["--client", "cursor", "--write", "--", "--read-only"];
-    let told = home.refused(&read_only, 1);
+    let told = home.well(&["--client", "cursor", "--write", "--", "--read-only"]);
     assert!(
-        told.contains("--force") && told.contains("--name"),
-        "{told}"
+        told.contains("Updated") && told.contains("\"--read-only\"") && !told.contains("command"),
+        "what changes is said: {told}"
     );
-    assert!(
-        told.matches("\"command\"").count() == 2 && told.contains("\"--read-only\""),
-        "both are shown: {told}"
-    );
-    assert_eq!(text(&file), before);
-    assert!(Home::beside(&file).is_empty());
-
-    home.well(&[
-        "--client",
-        "cursor",
-        "--write",
-        "--force",
-        "--",
-        "--read-only",
-    ]);
     assert_eq!(entry(&home)["args"], json!(["stdio", "--read-only"]));
     assert_eq!(Home::beside(&file), ["mcp.json.epr-backup-1"]);
     assert_eq!(text(&home.path(".cursor/mcp.json.epr-backup-1")), before);
@@ -114,6 +97,31 @@ fn the_same_again_is_nothing_and_something_else_is_refused_until_forced() {
 #[test]
 fn the_secrets_of_another_entry_are_not_shown() {
     let home = Home::linux();
+    let other = json!({
+        "command": "npx --token=hush other",
+        "args": ["--token", "hush", "--key=hush", "https://u:hush@h", "hush"],
+        "env": {"API_KEY": "hush", "EPR_TOKEN": "hush", "\u{9b}31m\u{202e}": "hush"},
+        "headers": {"Authorization": "hush"},
+        "url": "https://u:hush@h.example/hush?key=hush",
+        "more": {"deep": {"er": "hush"}},
+        "\u{1b}]0;title\u{7}": [["hush"]]
+    });
+    let whole = json!({"mcpServers": {"epr": other}});
+    home.with(".cursor/mcp.json", whole.to_string());
+    for arguments in [
+        &["--client", "cursor", "--write"][..],
+        &["--client", "cursor", "--uninstall"],
+        &["--client", "cursor", "--write", "--no-check", "--force"],
+    ] {
+        let told = both(&home.run(arguments));
+        for name in ["headers", "h.example", "npx"] {
+            assert!(told.contains(name), "{told}");
+        }
+        assert!(
+            !told.contains("hush") && !told.contains(['\u{1b}', '\u{7}', '\u{9b}', '\u{202e}']),
+            "{told:?}"
+        );
+    }
     home.with(
         ".cursor/mcp.json",
         r#"{"mcpServers": {"epr": {"command": "other", "env": {"API_KEY": "hush-hush"}}}}"#,
@@ -187,6 +195,15 @@ fn flags_that_the_server_does_not_know_are_refused_before_anything_is_done() {
     assert!(told.contains("'--read-only'"), "{told}");
     let told = home.refused(&["--client", "cursor", "--write", "--name", "a b"], 2);
     assert!(told.contains("letters"), "{told}");
+    for url in [
+        &["--url", "https://u:hush@h"][..],
+        &["--url=https://u:hush@h"],
+    ] {
+        let mut arguments = vec!["--client", "cursor", "--write", "--no-check", "--"];
+        arguments.extend(url);
+        let told = home.refused(&arguments, 2);
+        assert!(told.contains("--url") && !told.contains("hush"), "{told}");
+    }
     assert!(!home.path(".cursor").exists());
 }
 

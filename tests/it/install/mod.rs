@@ -4,6 +4,9 @@
 mod clients;
 mod entries;
 mod files;
+mod project;
+mod registry;
+mod whose;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -39,6 +39,7 @@ pub(super) fn look(text: &str, spot: &Spot) -> Result<Seen, Fault> {
 }
 
 pub(super) fn put(text: &str, spot: &Spot, entry: &Map<String, Value>) -> Result<String, Fault> {
+    let before = look(text, spot)?.entry;
     let mut document = parse(text)?;
     if !document.contains_key(spot.servers) {
         let mut servers = Table::new();
@@ -46,24 +47,25 @@ pub(super) fn put(text: &str, spot: &Spot, entry: &Map<String, Value>) -> Result
         document.insert(spot.servers, Item::Table(servers));
     }
     match document.get_mut(spot.servers) {
-        Some(Item::Table(servers)) => match servers.get_mut(spot.name) {
-            // In its place, with the comment above it.
-            Some(Item::Table(old)) => {
-                let mut new = table(entry);
-                *new.decor_mut() = old.decor().clone();
-                new.set_position(old.position());
-                *old = new;
-            }
-            _ => {
-                let mut new = table(entry);
-                if !text.trim().is_empty() {
-                    new.decor_mut().set_prefix("\n");
+        Some(Item::Table(servers)) => {
+            match servers.get_mut(spot.name).and_then(Item::as_table_like_mut) {
+                Some(old) => renew(old, before.as_ref(), entry),
+                None => {
+                    let mut new = table(entry);
+                    if !text.trim().is_empty() {
+                        new.decor_mut().set_prefix("\n");
+                    }
+                    servers.insert(spot.name, Item::Table(new));
                 }
-                servers.insert(spot.name, Item::Table(new));
             }
-        },
+        }
         Some(Item::Value(toml_edit::Value::InlineTable(servers))) => {
-            servers.insert(spot.name, inline(entry).into());
+            match servers.get_mut(spot.name) {
+                Some(toml_edit::Value::InlineTable(old)) => renew(old, before.as_ref(), entry),
+                _ => {
+                    servers.insert(spot.name, inline(entry).into());
+                }
+            }
         }
         _ => {
             return Err(Fault {
@@ -73,6 +75,24 @@ pub(super) fn put(text: &str, spot: &Spot, entry: &Map<String, Value>) -> Result
         }
     }
     Ok(as_it_was(text, document.to_string()))
+}
+
+/// Changes an entry where it stands: what stays the same is not written anew, so that it keeps its form
+/// and its remarks, whatever kind of value it is.
+fn renew(old: &mut dyn TableLike, before: Option<&Value>, entry: &Map<String, Value>) {
+    let gone: Vec<String> = old
+        .iter()
+        .map(|(name, _)| name.to_owned())
+        .filter(|name| !entry.contains_key(name))
+        .collect();
+    for name in gone {
+        old.remove(&name);
+    }
+    for (name, member) in entry {
+        if before.and_then(|before| before.get(name)) != Some(member) {
+            old.insert(name, item(member));
+        }
+    }
 }
 
 pub(super) fn take(text: &str, spot: &Spot) -> Result<String, Fault> {
