@@ -48,7 +48,7 @@ pub(super) struct InstallArgs {
     client: Option<Client>,
 
     /// Write the entry into the client's configuration, after a backup. Without it, what would be
-    /// written is shown, and nothing is made
+    /// written is shown, and no file is written
     #[arg(long, requires = "client")]
     write: bool,
 
