@@ -1,6 +1,6 @@
 //! A server of its own for tests that stop and kill it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::harness::postgres::{cluster, left_out, script};
@@ -69,7 +69,7 @@ impl OwnServer {
         let pids = self.processes();
         let _ = Command::new("kill").arg("-KILL").args(&pids).status();
         for pid in pids {
-            while std::path::Path::new(&format!("/proc/{pid}/stat")).exists() && !is_zombie(&pid) {
+            while Path::new(&format!("/proc/{pid}/stat")).exists() && !is_zombie(&pid) {
                 std::thread::sleep(std::time::Duration::from_millis(5));
             }
         }
@@ -80,9 +80,15 @@ impl OwnServer {
     /// Stops all its processes where they are, until the answer is dropped: connections stand and
     /// nothing answers.
     pub(super) fn hang(&self) -> Hung {
+        let stop = |pid: &str| Command::new("kill").args(["-STOP", pid]).status().unwrap();
+        // The parent first: it starts no more then. A child may come to its end meanwhile.
+        let parent = self.processes().remove(0);
+        assert!(stop(&parent).success());
         let hung = Hung(self.processes());
-        let stopped = Command::new("kill").arg("-STOP").args(&hung.0).status();
-        assert!(stopped.unwrap().success());
+        for pid in &hung.0 {
+            let gone = || !Path::new(&format!("/proc/{pid}")).exists() || is_zombie(pid);
+            assert!(stop(pid).success() || gone(), "{pid}");
+        }
         hung
     }
 
