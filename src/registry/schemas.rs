@@ -104,10 +104,7 @@ impl Schemas {
         // A document that this process lacks may not turn a checked schema into an unchecked one:
         // whoever was promised a check gets it or a refusal.
         let bytes = text.len();
-        let (documents, allow) = (self.documents.clone(), receiver.unchecked_refs);
-        let compiled = self
-            .blocking(move || schema::compile_stored(&text, &documents, allow).map(Arc::new))
-            .await?;
+        let compiled = self.compile(text, receiver.unchecked_refs).await?;
         self.lock().insert(id, compiled.clone(), bytes);
         Ok(compiled)
     }

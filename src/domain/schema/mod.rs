@@ -75,25 +75,6 @@ pub fn compile(
     documents: &Documents,
     allow_unresolved_refs: bool,
 ) -> Result<Compiled, Refusal> {
-    compiled(text, documents, allow_unresolved_refs, false)
-}
-
-/// The same for a schema that was compiled before it was stored: it is not held against the rules of
-/// its draft once more, which takes longer than all the rest.
-pub fn compile_stored(
-    text: &str,
-    documents: &Documents,
-    allow_unresolved_refs: bool,
-) -> Result<Compiled, Refusal> {
-    compiled(text, documents, allow_unresolved_refs, true)
-}
-
-fn compiled(
-    text: &str,
-    documents: &Documents,
-    allow_unresolved_refs: bool,
-    keeps_to_draft: bool,
-) -> Result<Compiled, Refusal> {
     let mut schema = parse(text)?;
     let draft = settle_draft(&mut schema);
     if accepts_everything(&schema) {
@@ -104,9 +85,6 @@ fn compiled(
     }
     // The engine is written for schemas of its user's own making, and says some things by panic.
     let compiled = catch_unwind(AssertUnwindSafe(|| {
-        if !keeps_to_draft {
-            against_metaschema(&schema)?;
-        }
         build(schema, draft, documents, allow_unresolved_refs)
     }));
     compiled.unwrap_or_else(|_| {
@@ -201,6 +179,7 @@ fn build(
     documents: &Documents,
     allow_unresolved: bool,
 ) -> Result<Compiled, Refusal> {
+    against_metaschema(&schema)?;
     let base = base_of(&schema, draft)?;
     let shelf = Shelf::new(documents);
     let mut graph = refs::walk(&schema, draft, &base, &shelf)?;
