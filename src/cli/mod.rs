@@ -52,11 +52,14 @@ const SHUTDOWN: Duration = Duration::from_millis(100);
     version,
     max_term_width = 100,
     subcommand_negates_reqs = true,
-    after_help = "First steps:\n  epr-mcp demo                                   see it at work\n  \
-        epr-mcp install --client claude-desktop --write  connect a client (or another one)\n  \
-        epr-mcp doctor                                 is everything well?\n\n\
-        In scripts:\n  epr-mcp event create --help                    record that something happened\n  \
-        epr-mcp gate check --help                      let a deploy job wait for a gate"
+    after_help = "First steps:\n\
+        \x20 epr-mcp demo                             see it at work\n\
+        \x20 epr-mcp install --client cursor --write  connect a client; without a name: which ones are here\n\
+        \x20 epr-mcp doctor                           is everything well?\n\
+        \n\
+        In scripts:\n\
+        \x20 epr-mcp event create --help              record that something happened\n\
+        \x20 epr-mcp gate check --help                let a deploy job wait for a gate"
 )]
 struct Cli {
     #[command(flatten)]
