@@ -253,9 +253,8 @@ async fn news(registry: &Registry, following: &mut Option<Following>, ended: &En
         return false;
     };
     loop {
-        let heard = match tokio::time::timeout(RELOOK, following.next()).await {
-            Ok(heard) => heard,
-            Err(_) => return true,
+        let Ok(heard) = tokio::time::timeout(RELOOK, following.next()).await else {
+            return true;
         };
         match heard {
             Some(Heard::TooMuch) => return true,
