@@ -45,8 +45,10 @@ pub(super) enum EventCommand {
     /// Record what happened to a unit
     #[command(
         args_override_self = true,
-        after_help = "Example:\n  epr-mcp event create --name payments-api --version 2.4.1 --release 2026.11.22 --platform-id linux-amd64 \\\n    \
-        --package oci --event-receiver-id scan --success --description 'No findings' --payload '{\"critical\":0}'\n\n\
+        after_help = "Example:\n  epr-mcp event create --name payments-api --version 2.4.1 \\\n    \
+        --release 77 --platform-id linux-amd64 --package oci \\\n    \
+        --event-receiver-id scan --success --description 'No findings' \\\n    \
+        --payload '{\"critical\":0}'\n\n\
         Prints {\"data\": \"<id>\"}; which gates it opens or closes is told on stderr. Without --success, or with \
         --success=false, a failure is recorded. With --idempotency-key a repeated job records once."
     )]
@@ -122,7 +124,7 @@ pub(super) struct CreateArgs {
 
 /// An event in a file.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, expecting = "an object with the members of an event")]
 struct Item {
     name: String,
     version: String,

@@ -36,8 +36,9 @@ pub(super) enum GateCommand {
         args_override_self = true,
         after_help = "Exit codes:\n  0  the gate passes\n  1  it does not: a step failed, or the gate is disabled\n  \
         2  a step is missing, or --wait ran out\n  3  it could not be told: no such gate, several that fit, no database, a slip in the command line\n\n\
-        Examples:\n  epr-mcp gate check --group release-ready --name payments-api --version 2.4.1\n  \
-        epr-mcp gate check --group release-ready --name payments-api --version 2.4.1 --wait 30m && ./deploy.sh"
+        Examples:\n  epr-mcp gate check --group release-ready --name payments-api\n  \
+        epr-mcp gate check --group release-ready --name payments-api \\\n    \
+        --version 2.4.1 --wait 30m && ./deploy.sh"
     )]
     Check(Box<CheckArgs>),
 }

@@ -66,7 +66,13 @@ pub(super) async fn items<T: DeserializeOwned>(path: &Path) -> anyhow::Result<Ve
     };
     let read = |(at, one): (usize, Value)| {
         exact(&one).with_context(|| item(at))?;
-        serde_json::from_value(one).with_context(|| item(at))
+        let read = serde_json::from_value(one);
+        read.with_context(|| {
+            format!(
+                "{} (in YAML, text that looks like a number stands in quotes)",
+                item(at)
+            )
+        })
     };
     items.into_iter().enumerate().map(read).collect()
 }

@@ -35,8 +35,9 @@ pub(super) enum GroupCommand {
     /// Define a group: a gate that passes when the newest event of every member is a success
     #[command(
         args_override_self = true,
-        after_help = "Example:\n  epr-mcp group create --name release-ready --type dev.example.release-ready --version 1.0.0 \\\n    \
-        --description 'What a release needs' --event-receiver-ids 'build scan'\n\n\
+        after_help = "Example:\n  epr-mcp group create --name release-ready --type dev.example.ready \\\n    \
+        --version 1.0.0 --description 'What a release needs' \\\n    \
+        --event-receiver-ids 'build scan'\n\n\
         Prints {\"data\": \"<id>\"}. An equal group that exists already gives its id."
     )]
     Create(CreateArgs),
@@ -115,7 +116,7 @@ pub(super) struct ModifyArgs {
 
 /// A group in a file.
 #[derive(Debug, Deserialize)]
-#[serde(default)]
+#[serde(default, expecting = "an object with the members of a group")]
 struct Item {
     name: String,
     #[serde(rename = "type")]
@@ -271,7 +272,7 @@ async fn list(session: &Session, args: &DefinitionSearch, fields: &Fields) -> an
     }
     out.end().await?;
     if more && out.is_read() {
-        note("there are more; --limit shows so many");
+        note("there are more than these; --limit N shows more of them");
     }
     Ok(())
 }

@@ -258,6 +258,10 @@ fn install(task: &Task, launch: &Launch) -> anyhow::Result<Step> {
             report::other(task, launch, &old);
             return Ok(Step::Done(ExitCode::from(1)));
         }
+        Ok(Outcome::Losing(old)) => {
+            report::losing(task, launch, &old);
+            return Ok(Step::Done(ExitCode::from(1)));
+        }
         Ok(Outcome::Written(done)) => report::written(task, &done),
         Err(error) => {
             report::failed(task, &error);
@@ -282,6 +286,8 @@ enum Outcome {
     There,
     /// One of that name starts another program.
     Foreign(Value),
+    /// One of ours has flags or variables that the new one leaves out.
+    Losing(Value),
     /// It is written.
     Written(Done),
 }
@@ -311,6 +317,9 @@ fn written(task: &Task, launch: &Launch) -> anyhow::Result<Outcome> {
         }
         if !whose::ours(old) && !task.force {
             return Ok(Outcome::Foreign(old.clone()));
+        }
+        if !task.force && whose::loses(old, &task.client.entry(launch)) {
+            return Ok(Outcome::Losing(old.clone()));
         }
     }
     if seen.beyond > task.client.reads() {

@@ -214,7 +214,13 @@ fn run(options: Options, command: Command) -> anyhow::Result<ExitCode> {
     };
     let options = options.with_file()?;
     // The SDK warns of every refused request; its sender has been told.
-    let filter = options.log.as_deref().unwrap_or("warn,rmcp=error");
+    // A command that ends with what went wrong need not log it as well.
+    let quiet = if is_brief(&command) {
+        "warn,rmcp=error,epr_mcp::registry=error"
+    } else {
+        "warn,rmcp=error"
+    };
+    let filter = options.log.as_deref().unwrap_or(quiet);
     telemetry::init(filter, options.log_format.unwrap_or(LogFormat::Text))
         .map_err(anyhow::Error::msg)?;
     let result = runtime.block_on(async {
@@ -233,17 +239,22 @@ fn run(options: Options, command: Command) -> anyhow::Result<ExitCode> {
     result
 }
 
-/// Two threads for what has several things to do at once. A command that asks something and ends would
-/// only pay for them.
-fn runtime(command: &Command) -> std::io::Result<tokio::runtime::Runtime> {
-    let brief = matches!(
+/// Whether a command asks or writes something and ends.
+fn is_brief(command: &Command) -> bool {
+    matches!(
         command,
         Command::Receiver(_)
             | Command::Group(_)
             | Command::Event(_)
             | Command::Gate(_)
             | Command::Status(_)
-    );
+    )
+}
+
+/// Two threads for what has several things to do at once. A command that asks something and ends would
+/// only pay for them.
+fn runtime(command: &Command) -> std::io::Result<tokio::runtime::Runtime> {
+    let brief = is_brief(command);
     let mut builder = if brief {
         tokio::runtime::Builder::new_current_thread()
     } else {

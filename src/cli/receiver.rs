@@ -34,8 +34,9 @@ pub(super) enum ReceiverCommand {
     /// Define a receiver: a kind of event, and the JSON Schema of its payloads
     #[command(
         args_override_self = true,
-        after_help = "Example:\n  epr-mcp receiver create --name scan --type dev.example.scan --version 1.0.0 \\\n    \
-        --description 'A vulnerability scan ended' --schema '{\"type\":\"object\",\"required\":[\"critical\"]}'\n\n\
+        after_help = "Example:\n  epr-mcp receiver create --name scan --type dev.example.scan \\\n    \
+        --version 1.0.0 --description 'A scan ended' \\\n    \
+        --schema '{\"type\":\"object\",\"required\":[\"critical\"]}'\n\n\
         Prints {\"data\": \"<id>\"}. An equal receiver that exists already gives its id; the same name, type and \
         version with another definition is refused."
     )]
@@ -109,7 +110,7 @@ pub(super) struct GenerateArgs {
 
 /// A receiver in a file.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, expecting = "an object with the members of a receiver")]
 struct Item {
     name: String,
     #[serde(rename = "type")]
@@ -268,7 +269,7 @@ async fn list(session: &Session, args: &DefinitionSearch, fields: &Fields) -> an
     }
     out.end().await?;
     if more && out.is_read() {
-        note("there are more; --limit shows so many");
+        note("there are more than these; --limit N shows more of them");
     }
     Ok(())
 }
@@ -289,12 +290,16 @@ async fn generate_all(
     let count = items.len();
     let mut rows = Vec::new();
     for (at, item) in items.into_iter().enumerate() {
+        let schema = match (item.schema, &item.schema_name) {
+            (None, None) => Some("{}".to_owned()),
+            (schema, _) => schema.map(|schema| schema.get().to_owned()),
+        };
         let input = ReceiverInput {
             name: item.name,
             kind: item.kind,
             version: item.version,
             description: item.description,
-            schema: item.schema.map(|schema| schema.get().to_owned()),
+            schema,
             schema_name: item.schema_name,
             allow_unresolved_refs: item.allow_unresolved_refs,
         };

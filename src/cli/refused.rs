@@ -25,7 +25,7 @@ pub(super) fn next(refusal: &Refusal) -> String {
         }
         Refusal::SchemaMismatch { receiver_id, .. } => format!(
             "Correct the payload; `epr-mcp receiver search --id {receiver_id} --fields schema` shows the schema. \
-             Nothing was recorded."
+             It was not recorded."
         ),
         Refusal::UnresolvedRefs { .. } => {
             "Inline these documents under `$defs`, or name a folder that holds them with --schema-dir, \

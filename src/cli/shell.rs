@@ -12,7 +12,7 @@ use super::say;
 /// Flags of `completions`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  epr-mcp completions bash > ~/.local/share/bash-completion/completions/epr-mcp\n  \
+    after_help = "Examples (make the folder first):\n  epr-mcp completions bash > ~/.local/share/bash-completion/completions/epr-mcp\n  \
     epr-mcp completions zsh > \"${fpath[1]}/_epr-mcp\"\n  \
     epr-mcp completions fish > ~/.config/fish/completions/epr-mcp.fish\n  \
     epr-mcp completions powershell >> $PROFILE"

@@ -175,7 +175,7 @@ async fn list(
     }
     out.end().await?;
     if more && out.is_read() {
-        note("there may be more; --limit shows so many");
+        note("there may be more than these; --limit N shows more of them");
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::client::Format;
 use super::file::PATH_CHARS;
@@ -88,14 +88,7 @@ pub(super) fn written(task: &Task, done: &Done) {
     ));
     match &done.old {
         Some(old) if whose::ours(old) => {
-            for (name, was, is) in whose::changes(old, &done.new) {
-                let line = match (was, is) {
-                    (Value::Null, is) => format!("  {name} is new: {is}"),
-                    (was, Value::Null) => format!("  {name} is gone; it was {was}"),
-                    (was, is) => format!("  {name} was {was}, is {is}"),
-                };
-                say(visible(&line));
-            }
+            changes(old, &done.new);
             let kept = whose::kept(old);
             if !kept.is_empty() {
                 say(visible(&format!("  kept as it was: {}", json!(kept))));
@@ -141,6 +134,29 @@ pub(super) fn other(task: &Task, launch: &Launch, old: &Value) {
         "\nThis would be:\n\n{:#}",
         json!({ &task.name: new })
     ));
+}
+
+/// The entry that is there has what the new one would leave out.
+pub(super) fn losing(task: &Task, launch: &Launch, old: &Value) {
+    warn(&format!(
+        "{} has «{}» with flags or variables that this would take away; nothing was changed. Repeat them (flags \
+         behind --), replace the entry with --force, or choose a name with --name.",
+        task.file.display(),
+        task.name
+    ));
+    changes(old, &task.client.entry(launch));
+}
+
+/// What another start would change.
+fn changes(old: &Value, new: &Map<String, Value>) {
+    for (name, was, is) in whose::changes(old, new) {
+        let line = match (was, is) {
+            (Value::Null, is) => format!("  {name} is new: {is}"),
+            (was, Value::Null) => format!("  {name} is gone; it was {was}"),
+            (was, is) => format!("  {name} was {was}, is {is}"),
+        };
+        say(visible(&line));
+    }
 }
 
 /// What is to be taken out starts something else.

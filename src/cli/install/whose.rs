@@ -53,6 +53,22 @@ pub(super) fn changes(old: &Value, new: &Map<String, Value>) -> Vec<(&'static st
         .collect()
 }
 
+/// Whether the new entry leaves out a flag or a variable of the old one: `--read-only`, say, or the
+/// database. Whoever repeats the command without it need not have meant that.
+pub(super) fn loses(old: &Value, new: &Map<String, Value>) -> bool {
+    let args = |entry: Option<&Value>| entry.and_then(Value::as_array).cloned();
+    let (had, has) = (args(old.get("args")), args(new.get("args")));
+    let has = has.unwrap_or_default();
+    let variables = |entry: Option<&Value>| entry.and_then(Value::as_object).cloned();
+    let (set, sets) = (variables(old.get("env")), variables(new.get("env")));
+    let sets = sets.unwrap_or_default();
+    had.unwrap_or_default().iter().any(|arg| !has.contains(arg))
+        || set
+            .unwrap_or_default()
+            .iter()
+            .any(|(name, value)| sets.get(name) != Some(value))
+}
+
 /// The members that an update keeps.
 pub(super) fn kept(old: &Value) -> Vec<&str> {
     let members = old.as_object().into_iter().flatten();

@@ -87,6 +87,17 @@ fn the_same_again_is_nothing_and_another_start_of_ours_is_an_update() {
     assert_eq!(Home::beside(&file), ["mcp.json.epr-backup-1"]);
     assert_eq!(text(&home.path(".cursor/mcp.json.epr-backup-1")), before);
 
+    // What stands there is not taken away by a command that leaves it out.
+    let now = text(&file);
+    let told = home.run(&["--client", "cursor", "--write"]);
+    assert_eq!(told.status.code(), Some(1), "{}", both(&told));
+    assert!(
+        both(&told).contains("\"--read-only\"") && both(&told).contains("--force"),
+        "{}",
+        both(&told)
+    );
+    assert_eq!(text(&file), now);
+
     home.well(&["--client", "cursor", "--write", "--name", "epr_2"]);
     let config = read_as("cursor", &text(&file));
     assert_eq!(config["mcpServers"]["epr_2"]["args"], json!(["stdio"]));

@@ -91,7 +91,10 @@ fn an_entry_of_ours_is_brought_up_to_date_and_what_the_client_put_there_stays() 
                 "timeout": 1.5
             }),
         );
-        let written = home.run(&WRITE);
+        let refused = home.run(&WRITE);
+        assert_eq!(refused.status.code(), Some(1), "{}", both(&refused));
+        assert!(!both(&refused).contains("hush"), "{}", both(&refused));
+        let written = home.run(&[&WRITE[..], &["--force"]].concat());
         let told = both(&written);
         assert!(written.status.success(), "{told}");
         for word in [
@@ -136,7 +139,7 @@ fn tables_of_codex_keep_their_other_members_and_remarks() {
     ] {
         let home = Home::linux();
         let file = home.with(".codex/config.toml", before);
-        let told = home.well(&["--client", "codex", "--write", "--no-check"]);
+        let told = home.well(&["--client", "codex", "--write", "--no-check", "--force"]);
         assert!(told.contains("startup_timeout_sec"), "{told}");
         let written = text(&file);
         assert!(written.contains(after), "{written}");
