@@ -104,7 +104,12 @@ impl Schemas {
         // A document that this process lacks may not turn a checked schema into an unchecked one:
         // whoever was promised a check gets it or a refusal.
         let bytes = text.len();
-        let compiled = self.compile(text, receiver.unchecked_refs).await?;
+        let (documents, unchecked) = (self.documents.clone(), receiver.unchecked_refs);
+        let compiled = self
+            .blocking_if(bytes, move || {
+                schema::compile_accepted(&text, &documents, unchecked).map(Arc::new)
+            })
+            .await?;
         self.lock().insert(id, compiled.clone(), bytes);
         Ok(compiled)
     }

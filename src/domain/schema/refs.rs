@@ -143,6 +143,21 @@ fn is_schema(value: &Value) -> bool {
     value.is_object() || value.is_boolean()
 }
 
+/// A schema at `base`, and the documents that it leads to.
+pub(super) fn registry<'a>(
+    schema: &'a Value,
+    draft: Draft,
+    base: &str,
+    shelf: &Shelf,
+) -> Result<Registry<'a>, ReferencingError> {
+    Registry::new()
+        .retriever(shelf.clone())
+        .draft(draft)
+        .retrieve_known_draft_meta_schemas(false)
+        .add(base, draft.create_resource_ref(schema))?
+        .prepare()
+}
+
 /// Walks the schema at `base`. References to documents that are not in `missing` must resolve.
 pub(super) fn walk(
     schema: &Value,
@@ -155,13 +170,7 @@ pub(super) fn walk(
         let hint = "Correct the reference, or add what it names under `$defs` (`definitions` up to draft 7).";
         invalid(at, describe(error), hint)
     };
-    let registry = Registry::new()
-        .retriever(shelf.clone())
-        .draft(draft)
-        .retrieve_known_draft_meta_schemas(false)
-        .add(base, draft.create_resource_ref(schema))
-        .and_then(jsonschema::RegistryBuilder::prepare)
-        .map_err(|error| unusable("", &error))?;
+    let registry = registry(schema, draft, base, shelf).map_err(|error| unusable("", &error))?;
     let asked = shelf.asked();
     let mut holes = Holes::new();
     let base = jsonschema::uri::from_str(base).map_err(|error| unusable("/$id", &error))?;
