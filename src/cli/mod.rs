@@ -3,6 +3,7 @@
 #![expect(clippy::print_stderr, reason = "commands talk to people on a terminal")]
 
 mod backup;
+mod batch;
 mod conversation;
 mod database;
 mod definition;
@@ -16,6 +17,7 @@ mod given;
 mod group;
 mod install;
 mod migrate;
+mod one_cpu;
 mod output;
 mod receiver;
 mod refused;
@@ -251,9 +253,30 @@ fn is_brief(command: &Command) -> bool {
     )
 }
 
+/// Whether a command asks or writes one thing: how much it has to do does not depend on the registry
+/// or on a file.
+fn is_one_question(command: &Command) -> bool {
+    use event::EventCommand;
+    use group::GroupCommand;
+    use receiver::ReceiverCommand;
+
+    match command {
+        Command::Receiver(command) => matches!(command, ReceiverCommand::Create(_)),
+        Command::Group(command) => {
+            matches!(command, GroupCommand::Create(_) | GroupCommand::Modify(_))
+        }
+        Command::Event(command) => matches!(command, EventCommand::Create(_)),
+        Command::Gate(_) | Command::Status(_) => true,
+        _ => false,
+    }
+}
+
 /// Two threads for what has several things to do at once. A command that asks something and ends would
 /// only pay for them.
 fn runtime(command: &Command) -> std::io::Result<tokio::runtime::Runtime> {
+    if is_one_question(command) {
+        one_cpu::stay();
+    }
     let brief = is_brief(command);
     let mut builder = if brief {
         tokio::runtime::Builder::new_current_thread()

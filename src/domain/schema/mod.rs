@@ -88,6 +88,10 @@ pub fn compile_accepted(
     compile_as(Standing::Accepted, text, documents, allow_unresolved_refs)
 }
 
+/// The draft of roots of our own making. The engine compiles the rules of a root's draft to hold the
+/// root against them, and those of draft 6 cost the least: a quarter of those of 2020-12.
+const SMALL_DRAFT: Draft = Draft::Draft6;
+
 /// The base of the root that leads to an accepted schema.
 const ROOT: &str = "json-schema:///accepted";
 
@@ -244,13 +248,12 @@ fn build(
         .without_content_encoding_support("base64");
     let built = match standing {
         Standing::New => options.with_draft(draft).with_base_uri(base).build(&schema),
-        // The engine holds the root alone against the rules of its draft, and those of draft 7 cost
-        // a quarter of those of 2020-12.
+        // Documents behind a reference are not held against the rules of their draft.
         Standing::Accepted => refs::registry(&schema, draft, &base, &Shelf::new(&documents))
             .map_err(Into::into)
             .and_then(|registry| {
                 options
-                    .with_draft(Draft::Draft7)
+                    .with_draft(SMALL_DRAFT)
                     .with_registry(&registry)
                     .with_base_uri(ROOT)
                     .build(&json!({ "$ref": base }))

@@ -10,8 +10,8 @@ use serde_json::json;
 
 use crate::limits::schema as bounds;
 
-use super::invalid;
 use super::meter::{Bounded, Metered};
+use super::{SMALL_DRAFT, invalid};
 use crate::domain::refusal::Refusal;
 use crate::domain::text::quoted;
 
@@ -95,6 +95,7 @@ impl Patterns {
             ));
         }
         let built = jsonschema::options()
+            .with_draft(SMALL_DRAFT)
             .with_pattern_options(engine())
             .build(&json!({"pattern": text}));
         let Ok(validator) = built else {
