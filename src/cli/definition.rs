@@ -3,11 +3,13 @@
 use clap::{ArgAction, Args};
 
 use super::note;
-use super::output::{Cell, Fields, OutputArgs, Row, visible};
-use super::session::Who;
+use super::output::{self, Cell, Fields, List, OutputArgs, Row, visible};
+use super::session::{Session, Use, Who};
+use crate::config::Options;
 use crate::domain::id::looks_like_id;
 use crate::domain::refusal::Refusal;
 use crate::domain::search::{DefinitionFilter, TextMatch};
+use crate::limits;
 use crate::registry::{DefinitionPage, Error, Warning};
 
 /// Which rows of a list are shown, and in which order.
@@ -115,19 +117,6 @@ impl DefinitionSearch {
     }
 }
 
-/// What was found by its id, as a list. That there is no such thing is no error of a search.
-pub(super) fn one<T>(found: Result<T, Error>, fits: impl Fn(&T) -> bool) -> Result<Vec<T>, Error> {
-    match found {
-        Ok(found) if fits(&found) => Ok(vec![found]),
-        Ok(_) | Err(Error::Refused(Refusal::NotFound { .. })) => Ok(Vec::new()),
-        Err(Error::Refused(refusal @ Refusal::InvalidId { .. })) => {
-            note(&format!("{refusal} {}", super::refused::next(&refusal)));
-            Ok(Vec::new())
-        }
-        Err(error) => Err(error),
-    }
-}
-
 /// A search as a record: what was given of it.
 pub(super) fn asked(parts: &[(&'static str, &Option<String>)]) -> Row {
     let given = parts
@@ -158,19 +147,92 @@ pub(super) fn no_jsonpath(given: Option<&str>) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Tells what is worth knowing.
+pub(super) fn warn_of(warnings: &[Warning]) {
+    for warning in warnings {
+        note(&format!("warning: {}", warning.text));
+    }
+}
+
+/// Searches, or shows what would be searched for.
+pub(super) async fn search(
+    options: &Options,
+    args: &DefinitionSearch,
+    known: &'static [&'static str],
+    list: impl AsyncFn(&Session, &Fields) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let fields = args.fields(known)?;
+    if args.dry_run {
+        return output::record(&args.asked(), args.output).await;
+    }
+    let session = Session::begin(options, &args.who, Use::Read).await?;
+    let result = list(&session, &fields).await;
+    session.end(result).await
+}
+
+/// What fits, newest first: the one with the id that was given, or what the pages hold.
+pub(super) async fn found<T>(
+    args: &DefinitionSearch,
+    by_id: impl AsyncFn(&str) -> Result<T, Error>,
+    fits: impl Fn(&T) -> bool,
+    page: impl AsyncFn(&DefinitionFilter, Option<&str>) -> Result<DefinitionPage<T>, Error>,
+) -> Result<Vec<T>, Error> {
+    let filter = args.filter();
+    match args.id() {
+        Some(Ok(id)) => one(by_id(id).await, fits),
+        Some(Err(why)) => {
+            note(&why);
+            Ok(Vec::new())
+        }
+        None => all(args.list, async |cursor| page(&filter, cursor).await).await,
+    }
+}
+
+/// Prints what was found; `rows` makes the rows of a page of it.
+pub(super) async fn print<T>(
+    args: &DefinitionSearch,
+    found: Vec<T>,
+    rows: impl AsyncFn(&[T]) -> anyhow::Result<Vec<Row>>,
+) -> anyhow::Result<()> {
+    let mut out = List::begin(args.output, args.list.limit);
+    let mut shown = args.list.ordered(found);
+    let more = shown.len() > out.room();
+    shown.truncate(out.room());
+    for page in shown.chunks(limits::PAGE_MAX) {
+        for row in rows(page).await? {
+            out.add(row).await?;
+        }
+    }
+    out.end().await?;
+    if more && out.is_read() {
+        note("there are more than these; --limit N shows more of them");
+    }
+    Ok(())
+}
+
+/// What was found by its id, as a list. That there is no such thing is no error of a search.
+fn one<T>(found: Result<T, Error>, fits: impl Fn(&T) -> bool) -> Result<Vec<T>, Error> {
+    match found {
+        Ok(found) if fits(&found) => Ok(vec![found]),
+        Ok(_) | Err(Error::Refused(Refusal::NotFound { .. })) => Ok(Vec::new()),
+        Err(Error::Refused(refusal @ Refusal::InvalidId { .. })) => {
+            note(&format!("{refusal} {}", super::refused::next(&refusal)));
+            Ok(Vec::new())
+        }
+        Err(error) => Err(error),
+    }
+}
+
 /// What a list shows of its pages, which come newest first: the newest ones until they are enough, or
 /// the oldest ones. One more than is shown tells that there are more.
-pub(super) async fn all<T, F>(
+async fn all<T>(
     list: ListArgs,
-    page: impl Fn(Option<String>) -> F,
-) -> Result<Vec<T>, Error>
-where
-    F: Future<Output = Result<DefinitionPage<T>, Error>>,
-{
+    page: impl AsyncFn(Option<&str>) -> Result<DefinitionPage<T>, Error>,
+) -> Result<Vec<T>, Error> {
     let mut found = Vec::new();
-    let mut cursor = None;
+    let mut cursor: Option<String> = None;
     loop {
-        let page = page(cursor).await?;
+        let page = page(cursor.as_deref()).await?;
         found.extend(page.rows);
         cursor = page.next_cursor;
         let most = list
@@ -183,12 +245,5 @@ where
         if cursor.is_none() || (list.newest_first && found.len() >= most) {
             return Ok(found);
         }
-    }
-}
-
-/// Tells what is worth knowing.
-pub(super) fn warn_of(warnings: &[Warning]) {
-    for warning in warnings {
-        note(&format!("warning: {}", warning.text));
     }
 }

@@ -5,14 +5,13 @@ mod search;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context as _;
 use clap::{ArgAction, Args, Subcommand};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::batch::{self, GenerateArgs, Made, unmade};
 use super::definition::warn_of;
-use super::output::{self, Cell, Fields, OutputArgs, Row};
-use super::receiver::{GenerateArgs, item_of, unmade};
+use super::output::{Cell, Fields, OutputArgs, Row};
 use super::session::{Session, Use, Who};
 use super::{given, note};
 use crate::config::Options;
@@ -64,7 +63,8 @@ pub(super) enum EventCommand {
     #[command(
         args_override_self = true,
         after_help = "Example:\n  epr-mcp event generate events.json\n\nMembers are named as `event search --fields all` shows them; \
-        others are passed over. It stops at the first one that is refused and says which; the ones before it are recorded."
+        others are passed over. It stops at the first one that is refused and says which; the ones before it are recorded. \
+        With an idempotency_key in each event a file can be given again whole."
     )]
     Generate(GenerateArgs),
 }
@@ -135,6 +135,7 @@ struct Item {
     payload: Option<Box<RawValue>>,
     success: bool,
     event_receiver_id: String,
+    idempotency_key: Option<String>,
 }
 
 pub(super) async fn run(options: &Options, command: EventCommand) -> anyhow::Result<ExitCode> {
@@ -175,20 +176,17 @@ async fn create(options: &Options, args: CreateArgs) -> anyhow::Result<()> {
         ..WriteOptions::default()
     };
     let session = Session::begin(options, &args.who, Use::Write).await?;
-    let result = one(&session, input, &write).await;
-    let written = session.end(result).await?;
-    if args.dry_run {
-        output::record(&preview(&written, &payload)?, args.output).await
-    } else {
-        output::made(&written.event.id.to_string(), args.output).await
-    }
+    let result = one(&session, input, &payload, &write).await;
+    let made = session.end(result).await?;
+    made.tell(args.dry_run, args.output).await
 }
 
 async fn one(
     session: &Session,
     input: EventInput,
+    payload: &str,
     write: &WriteOptions,
-) -> anyhow::Result<EventWritten> {
+) -> anyhow::Result<Made> {
     let written = session
         .registry
         .create_event(&session.principal, input, write)
@@ -197,8 +195,20 @@ async fn one(
     if !written.created {
         note("the idempotency key was used before: this is the event that it recorded");
     }
+    tell_gates(&written, write.dry_run);
+    let mut row = row(&written.event);
+    row.push("payload", Cell::document(payload));
+    let row = row.only(&Fields::parse("all", FIELDS)?);
+    Ok(Made {
+        id: written.event.id.to_string(),
+        row: if written.created { unmade(row) } else { row },
+    })
+}
+
+/// What the event did to gates.
+fn tell_gates(written: &EventWritten, dry_run: bool) {
     for gate in &written.gates {
-        if let Some(text) = turn_text(gate.turn, write.dry_run) {
+        if let Some(text) = turn_text(gate.turn, dry_run) {
             let waits: Vec<String> = gate
                 .state
                 .waits_for()
@@ -217,7 +227,6 @@ async fn one(
             note(&format!("gate {} {text}{waits}", quoted(&gate.group.name)));
         }
     }
-    Ok(written)
 }
 
 /// What became of a gate, as far as it is worth a line.
@@ -230,13 +239,6 @@ fn turn_text(turn: Turn, dry_run: bool) -> Option<&'static str> {
         (Turn::Waiting, _) => Some("waits for"),
         (Turn::StillPassing | Turn::Disabled, _) => None,
     }
-}
-
-fn preview(written: &EventWritten, payload: &str) -> anyhow::Result<Row> {
-    let mut row = row(&written.event);
-    row.push("payload", Cell::document(payload));
-    let row = row.only(&Fields::parse("all", FIELDS)?);
-    Ok(if written.created { unmade(row) } else { row })
 }
 
 fn row(event: &Event) -> Row {
@@ -257,24 +259,7 @@ fn row(event: &Event) -> Row {
 }
 
 async fn generate(options: &Options, args: &GenerateArgs) -> anyhow::Result<()> {
-    let items: Vec<Item> = given::items(&args.file).await?;
-    let session = Session::begin(options, &args.who, Use::Write).await?;
-    let result = generate_all(&session, items, args).await;
-    session.end(result).await
-}
-
-async fn generate_all(
-    session: &Session,
-    items: Vec<Item>,
-    args: &GenerateArgs,
-) -> anyhow::Result<()> {
-    let count = items.len();
-    let write = WriteOptions {
-        dry_run: args.dry_run,
-        ..WriteOptions::default()
-    };
-    let mut rows = Vec::new();
-    for (at, item) in items.into_iter().enumerate() {
+    batch::generate(options, args, async |session, item: Item| {
         let payload = item
             .payload
             .map(|payload| compact(payload.get()).into_owned())
@@ -292,17 +277,12 @@ async fn generate_all(
             receiver: item.event_receiver_id,
             payload: PayloadInput::Text(payload.clone()),
         };
-        let written = one(session, input, &write)
-            .await
-            .with_context(|| item_of(at, count))?;
-        if args.dry_run {
-            rows.push(preview(&written, &payload)?);
-        } else {
-            output::made_one(&written.event.id.to_string(), args.output).await?;
-        }
-    }
-    if args.dry_run {
-        output::records(rows, args.output).await?;
-    }
-    Ok(())
+        let write = WriteOptions {
+            dry_run: args.dry_run,
+            idempotency_key: item.idempotency_key,
+            ..WriteOptions::default()
+        };
+        one(session, input, &payload, &write).await
+    })
+    .await
 }

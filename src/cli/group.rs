@@ -2,15 +2,14 @@
 
 use std::process::ExitCode;
 
-use anyhow::Context as _;
 use clap::{ArgAction, Args, Subcommand};
 use serde::Deserialize;
 
-use super::definition::{DefinitionSearch, all, one as one_by_id, warn_of};
-use super::output::{self, Cell, Fields, List, OutputArgs, Row};
-use super::receiver::{GenerateArgs, item_of, unmade};
+use super::batch::{self, GenerateArgs, Made, unmade};
+use super::definition::{self, DefinitionSearch, warn_of};
+use super::note;
+use super::output::{self, Cell, Fields, OutputArgs, Row};
 use super::session::{Session, Use, Who};
-use super::{given, note};
 use crate::config::Options;
 use crate::domain::group::Group;
 use crate::domain::text::quoted;
@@ -167,15 +166,11 @@ async fn create(options: &Options, args: CreateArgs) -> anyhow::Result<()> {
     };
     let session = Session::begin(options, &args.who, Use::Write).await?;
     let result = one(&session, input, args.dry_run).await;
-    let written = session.end(result).await?;
-    if args.dry_run {
-        output::record(&preview(&written)?, args.output).await
-    } else {
-        output::made(&written.group.id.to_string(), args.output).await
-    }
+    let made = session.end(result).await?;
+    made.tell(args.dry_run, args.output).await
 }
 
-async fn one(session: &Session, input: GroupInput, dry_run: bool) -> anyhow::Result<GroupWritten> {
+async fn one(session: &Session, input: GroupInput, dry_run: bool) -> anyhow::Result<Made> {
     let write = WriteOptions {
         dry_run,
         ..WriteOptions::default()
@@ -188,7 +183,11 @@ async fn one(session: &Session, input: GroupInput, dry_run: bool) -> anyhow::Res
         note(&format!("an equal group exists: {}", written.group.id));
     }
     tell(&written);
-    Ok(written)
+    let row = row(&written.group).only(&Fields::parse("all", FIELDS)?);
+    Ok(Made {
+        id: written.group.id.to_string(),
+        row: if written.changed { unmade(row) } else { row },
+    })
 }
 
 /// What a group that was made or put in force means at once.
@@ -211,11 +210,6 @@ fn units(count: usize) -> String {
     }
 }
 
-fn preview(written: &GroupWritten) -> anyhow::Result<Row> {
-    let row = row(&written.group).only(&Fields::parse("all", FIELDS)?);
-    Ok(if written.changed { unmade(row) } else { row })
-}
-
 fn row(group: &Group) -> Row {
     let members = group.event_receiver_ids.iter().map(ToString::to_string);
     Row::new(vec![
@@ -232,66 +226,28 @@ fn row(group: &Group) -> Row {
 }
 
 async fn search(options: &Options, args: &DefinitionSearch) -> anyhow::Result<()> {
-    let fields = args.fields(FIELDS)?;
-    if args.dry_run {
-        return output::record(&args.asked(), args.output).await;
-    }
-    let session = Session::begin(options, &args.who, Use::Read).await?;
-    let result = list(&session, args, &fields).await;
-    session.end(result).await
-}
-
-async fn list(session: &Session, args: &DefinitionSearch, fields: &Fields) -> anyhow::Result<()> {
-    let (registry, principal) = (&session.registry, &session.principal);
-    let filter = args.filter();
-    let found = match args.id() {
-        Some(Ok(id)) => one_by_id(registry.find_group(principal, id).await, |g: &Group| {
-            args.fits(&g.name, &g.kind, &g.version)
-        })?,
-        Some(Err(why)) => {
-            note(&why);
-            Vec::new()
-        }
-        None => {
-            all(args.list, |cursor| {
-                let filter = &filter;
-                async move {
-                    let cursor = cursor.as_deref();
-                    registry
-                        .search_groups(principal, filter, limits::PAGE_MAX, cursor)
-                        .await
-                }
-            })
-            .await?
-        }
-    };
-    let mut out = List::begin(args.output, args.list.limit);
-    let more = found.len() > out.room();
-    for group in args.list.ordered(found).iter().take(out.room()) {
-        out.add(row(group).only(fields)).await?;
-    }
-    out.end().await?;
-    if more && out.is_read() {
-        note("there are more than these; --limit N shows more of them");
-    }
-    Ok(())
+    definition::search(options, args, FIELDS, async |session, fields| {
+        let (registry, principal) = (&session.registry, &session.principal);
+        let found = definition::found(
+            args,
+            async |id| registry.find_group(principal, id).await,
+            |g: &Group| args.fits(&g.name, &g.kind, &g.version),
+            async |filter, cursor| {
+                registry
+                    .search_groups(principal, filter, limits::PAGE_MAX, cursor)
+                    .await
+            },
+        );
+        definition::print(args, found.await?, async |page| {
+            Ok(page.iter().map(|group| row(group).only(fields)).collect())
+        })
+        .await
+    })
+    .await
 }
 
 async fn generate(options: &Options, args: &GenerateArgs) -> anyhow::Result<()> {
-    let items: Vec<Item> = given::items(&args.file).await?;
-    let session = Session::begin(options, &args.who, Use::Write).await?;
-    let result = generate_all(&session, items, args).await;
-    session.end(result).await
-}
-
-async fn generate_all(
-    session: &Session,
-    items: Vec<Item>,
-    args: &GenerateArgs,
-) -> anyhow::Result<()> {
-    let count = items.len();
-    let mut rows = Vec::new();
-    for (at, item) in items.into_iter().enumerate() {
+    batch::generate(options, args, async |session, item: Item| {
         let input = GroupInput {
             name: item.name,
             kind: item.kind,
@@ -300,19 +256,9 @@ async fn generate_all(
             enabled: item.enabled,
             receivers: item.event_receiver_ids,
         };
-        let written = one(session, input, args.dry_run)
-            .await
-            .with_context(|| item_of(at, count))?;
-        if args.dry_run {
-            rows.push(preview(&written)?);
-        } else {
-            output::made_one(&written.group.id.to_string(), args.output).await?;
-        }
-    }
-    if args.dry_run {
-        output::records(rows, args.output).await?;
-    }
-    Ok(())
+        one(session, input, args.dry_run).await
+    })
+    .await
 }
 
 async fn modify(options: &Options, args: &ModifyArgs) -> anyhow::Result<()> {

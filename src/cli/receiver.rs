@@ -3,19 +3,19 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context as _;
 use clap::{ArgAction, Args, Subcommand};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::definition::{DefinitionSearch, all, one as one_by_id, warn_of};
-use super::output::{self, Cell, Fields, List, OutputArgs, Row};
+use super::batch::{self, GenerateArgs, Made, unmade};
+use super::definition::{self, DefinitionSearch, warn_of};
+use super::output::{Cell, Fields, OutputArgs, Row};
 use super::session::{Session, Use, Who};
 use super::{given, note};
 use crate::config::Options;
 use crate::domain::receiver::Receiver;
 use crate::limits;
-use crate::registry::{ReceiverInput, ReceiverWritten, WriteOptions};
+use crate::registry::{ReceiverInput, WriteOptions};
 
 const FIELDS: &[&str] = &[
     "id",
@@ -93,21 +93,6 @@ pub(super) struct CreateArgs {
     who: Who,
 }
 
-/// Flags of the commands that read records from a file.
-#[derive(Debug, Args)]
-pub(super) struct GenerateArgs {
-    /// The file; - is stdin
-    #[arg(value_name = "FILE")]
-    pub(super) file: PathBuf,
-    /// Check everything and show what would be made; store nothing
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", action = ArgAction::Set)]
-    pub(super) dry_run: bool,
-    #[command(flatten)]
-    pub(super) output: OutputArgs,
-    #[command(flatten)]
-    pub(super) who: Who,
-}
-
 /// A receiver in a file.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, expecting = "an object with the members of a receiver")]
@@ -128,9 +113,10 @@ pub(super) async fn run(options: &Options, command: ReceiverCommand) -> anyhow::
         ReceiverCommand::Search(args) => search(options, &args).await,
         ReceiverCommand::Generate(args) => generate(options, &args).await,
     }
+    .map(|()| ExitCode::SUCCESS)
 }
 
-async fn create(options: &Options, args: CreateArgs) -> anyhow::Result<ExitCode> {
+async fn create(options: &Options, args: CreateArgs) -> anyhow::Result<()> {
     let schema = match (args.schema, args.schema_file, &args.schema_name) {
         (Some(schema), ..) => Some(schema),
         (_, Some(file), _) => Some(given::text(&file, limits::SCHEMA_BYTES).await?),
@@ -148,21 +134,11 @@ async fn create(options: &Options, args: CreateArgs) -> anyhow::Result<ExitCode>
     };
     let session = Session::begin(options, &args.who, Use::Write).await?;
     let result = one(&session, input, args.dry_run).await;
-    let (written, row) = session.end(result).await?;
-    if args.dry_run {
-        output::record(&row, args.output).await?;
-    } else {
-        output::made(&written.receiver.id.to_string(), args.output).await?;
-    }
-    Ok(ExitCode::SUCCESS)
+    let made = session.end(result).await?;
+    made.tell(args.dry_run, args.output).await
 }
 
-/// Defines one; gives it also as it is shown.
-async fn one(
-    session: &Session,
-    input: ReceiverInput,
-    dry_run: bool,
-) -> anyhow::Result<(ReceiverWritten, Row)> {
+async fn one(session: &Session, input: ReceiverInput, dry_run: bool) -> anyhow::Result<Made> {
     let schema = match (&input.schema, &input.schema_name) {
         (None, Some(name)) => {
             crate::domain::schema::named(name)
@@ -189,14 +165,10 @@ async fn one(
         row = unmade(row);
     }
     row.push("schema", Cell::document(&schema));
-    let row = row.only(&Fields::parse("all", FIELDS)?);
-    Ok((written, row))
-}
-
-/// A record that was not stored has no id and no time yet.
-pub(super) fn unmade(row: Row) -> Row {
-    row.with("id", Cell::show(""))
-        .without(&["created_at", "updated_at"])
+    Ok(Made {
+        id: receiver.id.to_string(),
+        row: row.only(&Fields::parse("all", FIELDS)?),
+    })
 }
 
 fn row(receiver: &Receiver) -> Row {
@@ -211,85 +183,42 @@ fn row(receiver: &Receiver) -> Row {
     ])
 }
 
-async fn search(options: &Options, args: &DefinitionSearch) -> anyhow::Result<ExitCode> {
-    let fields = args.fields(FIELDS)?;
-    if args.dry_run {
-        output::record(&args.asked(), args.output).await?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    let session = Session::begin(options, &args.who, Use::Read).await?;
-    let result = list(&session, args, &fields).await;
-    session.end(result).await?;
-    Ok(ExitCode::SUCCESS)
-}
-
-async fn list(session: &Session, args: &DefinitionSearch, fields: &Fields) -> anyhow::Result<()> {
-    let (registry, principal) = (&session.registry, &session.principal);
-    let filter = args.filter();
-    let found = match args.id() {
-        Some(Ok(id)) => one_by_id(
-            registry.find_receiver(principal, id).await,
+async fn search(options: &Options, args: &DefinitionSearch) -> anyhow::Result<()> {
+    definition::search(options, args, FIELDS, async |session, fields| {
+        let (registry, principal) = (&session.registry, &session.principal);
+        let found = definition::found(
+            args,
+            async |id| registry.find_receiver(principal, id).await,
             |r: &Receiver| args.fits(&r.name, &r.kind, &r.version),
-        )?,
-        Some(Err(why)) => {
-            note(&why);
-            Vec::new()
-        }
-        None => {
-            all(args.list, |cursor| {
-                let filter = &filter;
-                async move {
-                    let cursor = cursor.as_deref();
-                    registry
-                        .search_receivers(principal, filter, limits::PAGE_MAX, cursor)
-                        .await
+            async |filter, cursor| {
+                registry
+                    .search_receivers(principal, filter, limits::PAGE_MAX, cursor)
+                    .await
+            },
+        );
+        definition::print(args, found.await?, async |page| {
+            let ids: Vec<_> = page.iter().map(|receiver| receiver.id).collect();
+            let schemas = if fields.contains("schema") {
+                registry.schema_texts(principal, &ids).await?
+            } else {
+                Vec::new()
+            };
+            let rows = page.iter().map(|receiver| {
+                let mut row = row(receiver);
+                if let Some((_, schema)) = schemas.iter().find(|(id, _)| *id == receiver.id) {
+                    row.push("schema", Cell::document(schema));
                 }
-            })
-            .await?
-        }
-    };
-    let mut out = List::begin(args.output, args.list.limit);
-    let mut shown = args.list.ordered(found);
-    let more = shown.len() > out.room();
-    shown.truncate(out.room());
-    for page in shown.chunks(limits::PAGE_MAX) {
-        let ids: Vec<_> = page.iter().map(|receiver| receiver.id).collect();
-        let schemas = if fields.contains("schema") {
-            registry.schema_texts(principal, &ids).await?
-        } else {
-            Vec::new()
-        };
-        for receiver in page {
-            let mut row = row(receiver);
-            if let Some((_, schema)) = schemas.iter().find(|(id, _)| *id == receiver.id) {
-                row.push("schema", Cell::document(schema));
-            }
-            out.add(row.only(fields)).await?;
-        }
-    }
-    out.end().await?;
-    if more && out.is_read() {
-        note("there are more than these; --limit N shows more of them");
-    }
-    Ok(())
+                row.only(fields)
+            });
+            Ok(rows.collect())
+        })
+        .await
+    })
+    .await
 }
 
-async fn generate(options: &Options, args: &GenerateArgs) -> anyhow::Result<ExitCode> {
-    let items: Vec<Item> = given::items(&args.file).await?;
-    let session = Session::begin(options, &args.who, Use::Write).await?;
-    let result = generate_all(&session, items, args).await;
-    session.end(result).await?;
-    Ok(ExitCode::SUCCESS)
-}
-
-async fn generate_all(
-    session: &Session,
-    items: Vec<Item>,
-    args: &GenerateArgs,
-) -> anyhow::Result<()> {
-    let count = items.len();
-    let mut rows = Vec::new();
-    for (at, item) in items.into_iter().enumerate() {
+async fn generate(options: &Options, args: &GenerateArgs) -> anyhow::Result<()> {
+    batch::generate(options, args, async |session, item: Item| {
         let schema = match (item.schema, &item.schema_name) {
             (None, None) => Some("{}".to_owned()),
             (schema, _) => schema.map(|schema| schema.get().to_owned()),
@@ -303,22 +232,7 @@ async fn generate_all(
             schema_name: item.schema_name,
             allow_unresolved_refs: item.allow_unresolved_refs,
         };
-        let (written, row) = one(session, input, args.dry_run)
-            .await
-            .with_context(|| item_of(at, count))?;
-        if args.dry_run {
-            rows.push(row);
-        } else {
-            output::made_one(&written.receiver.id.to_string(), args.output).await?;
-        }
-    }
-    if args.dry_run {
-        output::records(rows, args.output).await?;
-    }
-    Ok(())
-}
-
-/// Which record of a file something is about.
-pub(super) fn item_of(at: usize, count: usize) -> String {
-    format!("item {} of {count}", at + 1)
+        one(session, input, args.dry_run).await
+    })
+    .await
 }

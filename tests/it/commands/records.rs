@@ -384,6 +384,20 @@ fn records_come_from_a_file() {
     assert_eq!(one.out.lines().count(), 1);
     cli.run(&["event", "generate", "/nowhere/events.json"])
         .refused(2, &["/nowhere/events.json"]);
+
+    // With a key a file can be given again, whatever of it was recorded before.
+    let keyed = item("e", "{}").replacen('{', r#"{"idempotency_key": "build-7", "#, 1);
+    let first = cli
+        .run_with(&["event", "generate", "-"], keyed.as_bytes())
+        .well();
+    let again = cli
+        .run_with(&["event", "generate", "-"], keyed.as_bytes())
+        .well();
+    assert_eq!(again.out, first.out);
+    assert!(again.err.contains("was used before"), "{again:?}");
+    let changed = keyed.replace("\"payload\": {}", "\"payload\": {\"other\": 1}");
+    cli.run_with(&["event", "generate", "-"], changed.as_bytes())
+        .refused(1, &["item 1 of 1", "build-7"]);
 }
 
 #[test]
