@@ -225,6 +225,7 @@ fn prepare(mut given: Given, args: InstallArgs) -> anyhow::Result<Step> {
         return install(&task, &launch);
     }
     report::show(&task, &launch);
+    report::would(&task, &launch, plan(&task, &launch));
     let trial = if args.no_check {
         Trial::as_it_is(launch)
     } else {
@@ -245,8 +246,13 @@ async fn check(trial: Trial) -> anyhow::Result<bool> {
 
 /// Writes the entry; gives what the file says now.
 fn install(task: &Task, launch: &Launch) -> anyhow::Result<Step> {
-    match written(task, launch) {
-        Ok(Outcome::There) => {
+    let failed = |error: &anyhow::Error| {
+        report::failed(task, error);
+        report::by_hand(task, launch);
+        Ok(Step::Done(ExitCode::from(1)))
+    };
+    match plan(task, launch) {
+        Ok(Plan::There) => {
             say(format!(
                 "{} has «{}» already, as it should be: {}. Nothing was written.",
                 task.client.title(),
@@ -254,20 +260,19 @@ fn install(task: &Task, launch: &Launch) -> anyhow::Result<Step> {
                 task.file.display()
             ));
         }
-        Ok(Outcome::Foreign(old)) => {
+        Ok(Plan::Foreign(old)) => {
             report::other(task, launch, &old);
             return Ok(Step::Done(ExitCode::from(1)));
         }
-        Ok(Outcome::Losing(old)) => {
+        Ok(Plan::Losing(old)) => {
             report::losing(task, launch, &old);
             return Ok(Step::Done(ExitCode::from(1)));
         }
-        Ok(Outcome::Written(done)) => report::written(task, &done),
-        Err(error) => {
-            report::failed(task, &error);
-            report::by_hand(task, launch);
-            return Ok(Step::Done(ExitCode::from(1)));
-        }
+        Ok(Plan::Write(change)) => match write(task, &change) {
+            Ok(backup) => report::written(task, &change, backup.as_deref()),
+            Err(error) => return failed(&error),
+        },
+        Err(error) => return failed(&error),
     }
     // What counts is what the client will read.
     let found = task.found()?;
@@ -281,24 +286,28 @@ fn install(task: &Task, launch: &Launch) -> anyhow::Result<Step> {
     Ok(Step::Stands(Trial::as_it_is(read)))
 }
 
-enum Outcome {
+/// What writing the entry comes to.
+enum Plan {
     /// An equal entry is there.
     There,
     /// One of that name starts another program.
     Foreign(Value),
     /// One of ours has flags or variables that the new one leaves out.
     Losing(Value),
-    /// It is written.
-    Written(Done),
+    /// It can be written.
+    Write(Box<Change>),
 }
 
-/// What was written.
-struct Done {
-    /// The entry that stood there.
+/// A file with another entry in it.
+struct Change {
+    found: file::Found,
+    /// What of the file the client may not read.
+    beyond: edit::Beyond,
+    /// The entry that stands there.
     old: Option<Value>,
     new: Map<String, Value>,
-    /// Of the whole file as it was.
-    backup: Option<PathBuf>,
+    /// The file with the new entry.
+    text: String,
 }
 
 /// Several clients have a member that says so.
@@ -307,23 +316,41 @@ fn switched_off(entry: &Value) -> bool {
     says("disabled") == Some(true) || says("enabled") == Some(false)
 }
 
-fn written(task: &Task, launch: &Launch) -> anyhow::Result<Outcome> {
+/// What writing would come to; the file is only read.
+fn plan(task: &Task, launch: &Launch) -> anyhow::Result<Plan> {
     let found = task.found()?;
     let fault = |fault: edit::Fault| anyhow::anyhow!("{}: {fault}", found.target.display());
     let seen = edit::look(&found.text, &task.spot()).map_err(fault)?;
     if let Some(old) = &seen.entry {
         if launch_of(old).is_some_and(|old| same(&old, launch)) {
-            return Ok(Outcome::There);
+            return Ok(Plan::There);
         }
         if !whose::ours(old) && !task.force {
-            return Ok(Outcome::Foreign(old.clone()));
+            return Ok(Plan::Foreign(old.clone()));
         }
         if !task.force && whose::loses(old, &task.client.entry(launch)) {
-            return Ok(Outcome::Losing(old.clone()));
+            return Ok(Plan::Losing(old.clone()));
         }
     }
-    if seen.beyond > task.client.reads() {
-        let what = match seen.beyond {
+    let mut new = task.client.entry(launch);
+    if let Some(old) = &seen.entry {
+        new = whose::merged(old, &new);
+    }
+    let text = edit::put(&found.text, &task.spot(), &new).map_err(fault)?;
+    Ok(Plan::Write(Box::new(Change {
+        found,
+        beyond: seen.beyond,
+        old: seen.entry,
+        new,
+        text,
+    })))
+}
+
+/// Writes the file; gives the backup of the file as it was.
+fn write(task: &Task, change: &Change) -> anyhow::Result<Option<PathBuf>> {
+    let found = &change.found;
+    if change.beyond > task.client.reads() {
+        let what = match change.beyond {
             edit::Beyond::Commas => "commas before closing brackets",
             _ => "comments",
         };
@@ -333,20 +360,10 @@ fn written(task: &Task, launch: &Launch) -> anyhow::Result<Outcome> {
             task.client.title()
         ));
     }
-    let mut new = task.client.entry(launch);
-    if let Some(old) = &seen.entry {
-        new = whose::merged(old, &new);
-    }
-    let text = edit::put(&found.text, &task.spot(), &new).map_err(fault)?;
     if found.linked {
         report::link(task, &found.target);
     }
-    let backup = task.write(&found, &text)?;
-    Ok(Outcome::Written(Done {
-        old: seen.entry,
-        new,
-        backup,
-    }))
+    task.write(found, &change.text)
 }
 
 fn uninstall(task: &Task) -> ExitCode {

@@ -8,7 +8,7 @@ use super::client::Format;
 use super::file::PATH_CHARS;
 use super::places::Scope;
 use super::prove::Proof;
-use super::{Done, Task, oneline, whose};
+use super::{Change, Plan, Task, oneline, whose};
 use crate::cli::say;
 use crate::domain::text::{escape_hidden_in_json, quoted_to};
 use crate::mcp::client_config::Launch;
@@ -26,8 +26,46 @@ pub(super) fn show(task: &Task, launch: &Launch) {
     {
         say(format!("\nOr with its own command:\n\n{command}"));
     }
-    say("\nOr let this program write it: the same command with --write.");
 }
+
+/// What --write would come to.
+pub(super) fn would(task: &Task, launch: &Launch, plan: anyhow::Result<Plan>) {
+    let refused = |why: &str| {
+        warn(&format!(
+            "--write would refuse: {} has «{}» {why}",
+            task.file.display(),
+            task.name
+        ));
+    };
+    match plan {
+        Ok(Plan::There) => say(format!(
+            "\nIt is there already, as it should be: --write would change nothing in {}.",
+            task.file.display()
+        )),
+        Ok(Plan::Foreign(old)) => {
+            refused(&format!("already, which does not start epr-mcp. {REPLACE}"));
+            outline(task, "There is, values left out", &old);
+        }
+        Ok(Plan::Losing(old)) => {
+            refused(&format!(
+                "with flags or variables that this would take away. {REPEAT}"
+            ));
+            changes(&old, &task.client.entry(launch));
+        }
+        Ok(Plan::Write(change)) => {
+            say("\nOr let this program write it: the same command with --write.");
+            if let Some(old) = &change.old {
+                say("It would change the entry that is there:");
+                changes(old, &change.new);
+            }
+        }
+        Err(error) => warn(&format!("--write would fail: {error:#}")),
+    }
+}
+
+const REPLACE: &str = "Replace it with --force, or choose a name with --name.";
+const REPEAT: &str =
+    "Repeat them (flags behind --), replace the entry with --force, or choose a name with --name.";
 
 /// The file and what to put into it.
 pub(super) fn by_hand(task: &Task, launch: &Launch) {
@@ -74,8 +112,8 @@ pub(super) fn link(task: &Task, target: &Path) {
 }
 
 /// What was written, and what of an older entry went or stayed.
-pub(super) fn written(task: &Task, done: &Done) {
-    let verb = match &done.old {
+pub(super) fn written(task: &Task, change: &Change, backup: Option<&Path>) {
+    let verb = match &change.old {
         None => "Written",
         Some(old) if whose::ours(old) => "Updated",
         Some(_) => "Replaced",
@@ -86,9 +124,9 @@ pub(super) fn written(task: &Task, done: &Done) {
         task.file.display(),
         task.client.title()
     ));
-    match &done.old {
+    match &change.old {
         Some(old) if whose::ours(old) => {
-            changes(old, &done.new);
+            changes(old, &change.new);
             let kept = whose::kept(old);
             if !kept.is_empty() {
                 say(visible(&format!("  kept as it was: {}", json!(kept))));
@@ -97,7 +135,7 @@ pub(super) fn written(task: &Task, done: &Done) {
         Some(old) => outline(task, "Gone, values left out", old),
         None => {}
     }
-    saved(task, done.backup.as_deref());
+    saved(task, backup);
 }
 
 pub(super) fn removed(task: &Task, backup: &Path) {
@@ -123,8 +161,7 @@ fn saved(task: &Task, backup: Option<&Path>) {
 /// An entry of that name starts something else.
 pub(super) fn other(task: &Task, launch: &Launch, old: &Value) {
     warn(&format!(
-        "{} has another entry «{}», which does not start epr-mcp; nothing was changed. Replace it with --force, or \
-         choose a name with --name.",
+        "{} has another entry «{}», which does not start epr-mcp; nothing was changed. {REPLACE}",
         task.file.display(),
         task.name
     ));
@@ -139,8 +176,7 @@ pub(super) fn other(task: &Task, launch: &Launch, old: &Value) {
 /// The entry that is there has what the new one would leave out.
 pub(super) fn losing(task: &Task, launch: &Launch, old: &Value) {
     warn(&format!(
-        "{} has «{}» with flags or variables that this would take away; nothing was changed. Repeat them (flags \
-         behind --), replace the entry with --force, or choose a name with --name.",
+        "{} has «{}» with flags or variables that this would take away; nothing was changed. {REPEAT}",
         task.file.display(),
         task.name
     ));

@@ -154,3 +154,53 @@ fn tables_of_codex_keep_their_other_members_and_remarks() {
         }
     }
 }
+
+#[test]
+fn showing_tells_what_writing_would_come_to() {
+    const SHOW: [&str; 3] = ["--client", "cursor", "--no-check"];
+    let home = Home::linux();
+    let show = |home: &Home| {
+        let shown = home.run(&SHOW);
+        assert!(shown.status.success(), "{}", both(&shown));
+        both(&shown)
+    };
+    assert!(show(&home).contains("the same command with --write"));
+    assert!(!home.path(CURSOR).exists(), "showing writes nothing");
+
+    home.well(&WRITE);
+    let told = show(&home);
+    assert!(told.contains("--write would change nothing"), "{told}");
+
+    let before = with(
+        &home,
+        &json!({"command": "/old/epr-mcp", "args": ["stdio"]}),
+    );
+    let told = show(&home);
+    assert!(
+        told.contains("would change the entry") && told.contains("command was"),
+        "{told}"
+    );
+    assert_eq!(text(&home.path(CURSOR)), before);
+
+    with(&home, &foreign()[0]);
+    let told = show(&home);
+    assert!(
+        told.contains("--write would refuse") && told.contains("--force"),
+        "{told}"
+    );
+
+    with(
+        &home,
+        &json!({"command": "/old/epr-mcp", "args": ["stdio", "--read-only"], "env": {"MINE": "hush"}}),
+    );
+    let told = show(&home);
+    assert!(
+        told.contains("--write would refuse") && told.contains("behind --"),
+        "{told}"
+    );
+    assert!(!told.contains("hush"), "{told}");
+
+    home.with(CURSOR, "{ not json");
+    let told = show(&home);
+    assert!(told.contains("--write would fail"), "{told}");
+}
