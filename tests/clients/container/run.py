@@ -18,12 +18,16 @@ import sys
 import tempfile
 import threading
 import time
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import checks
+from checks import has, same
 
 ROOT = Path(__file__).resolve().parents[3]
 IMAGE = os.environ.get("EPR_IMAGE", "localhost/epr-mcp:test")
@@ -38,34 +42,7 @@ HARDENED = ("--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges")
 RUN = f"epr-test-{os.getpid()}"
 UNIT = {"name": "web", "version": "1.0.0", "release": "1", "platform_id": "linux", "package": "oci"}
 
-passed = 0
-failed = 0
 numbers = count(1)
-
-
-def check(body: Callable[[], None]) -> None:
-    """Runs one check, named by its function; what it raises is its failure."""
-    global passed, failed
-    name = body.__name__.replace("_", " ")
-    try:
-        body()
-    except Exception as error:
-        failed += 1
-        frame = traceback.extract_tb(error.__traceback__)[-1]
-        told = f"{type(error).__name__}: {error}"[:3000].replace("\n", "\n    ")
-        print(f"not ok - {name}\n    line {frame.lineno}: {frame.line}\n    {told}", flush=True)
-    else:
-        passed += 1
-        print(f"ok - {name}", flush=True)
-
-
-def same(found: Any, wanted: Any) -> None:
-    assert found == wanted, f"\nfound:  {found!r}\nwanted: {wanted!r}"
-
-
-def has(text: str, *parts: str) -> None:
-    for part in parts:
-        assert part in text, f"there is no {part!r} in:\n{text}"
 
 
 def podman(*arguments: str, fails: bool = False) -> str:
@@ -610,13 +587,13 @@ CHECKS = (
 def main() -> int:
     try:
         for body in CHECKS:
-            check(body)
+            with checks.check(body.__name__.replace("_", " ")):
+                body()
     finally:
         left = podman("ps", "--all", "--quiet", f"--filter=name={RUN}", fails=True).split()
         if left:
             podman("rm", "--force", "--time=0", *left, fails=True)
-    print(f"{passed} passed, {failed} failed", flush=True)
-    return 1 if failed else 0
+    return checks.summed_up()
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import traceback
 from collections.abc import Awaitable, Callable
 from contextlib import closing, contextmanager
 from functools import cache
@@ -24,6 +23,10 @@ from typing import Any
 import anyio
 from mcp import Client, MCPError, StdioServerParameters
 from mcp_types import Implementation, PromptReference, ResourceTemplateReference
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+import checks
+from checks import has, same
 
 ROOT = Path(__file__).resolve().parents[3]
 BINARY = os.environ.get("EPR_BINARY", str(ROOT / "target/debug/epr-mcp"))
@@ -66,33 +69,10 @@ GATE = {
     "event_receiver_ids": ["build", "scan"],
 }
 
-passed = 0
-failed = 0
-
-
 async def check(name: str, body: Callable[[], Awaitable[None]]) -> None:
-    """Runs one named check; what it raises is its failure."""
-    global passed, failed
-    try:
-        with anyio.fail_after(PATIENCE):
-            await body()
-    except Exception as error:
-        failed += 1
-        frame = traceback.extract_tb(error.__traceback__)[-1]
-        told = f"{type(error).__name__}: {error}"[:3000].replace("\n", "\n    ")
-        print(f"not ok - {name}\n    line {frame.lineno}: {frame.line}\n    {told}", flush=True)
-    else:
-        passed += 1
-        print(f"ok - {name}", flush=True)
-
-
-def same(found: Any, wanted: Any) -> None:
-    assert found == wanted, f"\nfound:  {found!r}\nwanted: {wanted!r}"
-
-
-def has(text: str, *parts: str) -> None:
-    for part in parts:
-        assert part in text, f"there is no {part!r} in:\n{text}"
+    """Runs one named check within the time that anything may take."""
+    with checks.check(name), anyio.fail_after(PATIENCE):
+        await body()
 
 
 # A PostgreSQL server to run on instead of files: the URL of one of its databases.
@@ -557,5 +537,4 @@ async def main(folder: Path) -> None:
 
 with tempfile.TemporaryDirectory(prefix="epr-mcp-python-") as name:
     anyio.run(main, Path(name))
-print(f"{passed} passed, {failed} failed")
-sys.exit(0 if failed == 0 else 1)
+sys.exit(checks.summed_up())

@@ -13,7 +13,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import traceback
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,11 @@ import tekton
 from mcp import Client, StdioServerParameters
 from mcp_types import Implementation
 from shell import Project
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import checks
+from checks import same
 
 ROOT = Path(__file__).resolve().parents[3]
 BINARY = str(Path(os.environ.get("EPR_BINARY", ROOT / "target/debug/epr-mcp")).resolve())
@@ -55,28 +59,10 @@ SYSTEMS: dict[str, tuple[str, Any]] = {
     "tekton": ("tekton.yaml", tekton.Pipelines),
 }
 
-passed = 0
-failed = 0
-
-
 async def check(name: str, body: Callable[[], Awaitable[None]]) -> None:
-    """Runs one named check; what it raises is its failure."""
-    global passed, failed
-    try:
-        with anyio.fail_after(PATIENCE):
-            await body()
-    except Exception as error:
-        failed += 1
-        frame = traceback.extract_tb(error.__traceback__)[-1]
-        told = f"{type(error).__name__}: {error}"[:3000].replace("\n", "\n    ")
-        print(f"not ok - {name}\n    line {frame.lineno}: {frame.line}\n    {told}", flush=True)
-    else:
-        passed += 1
-        print(f"ok - {name}", flush=True)
-
-
-def same(found: Any, wanted: Any, about: str = "") -> None:
-    assert found == wanted, f"\nfound:  {found!r}\nwanted: {wanted!r}\n{about}"
+    """Runs one named check within the time that anything may take."""
+    with checks.check(name), anyio.fail_after(PATIENCE):
+        await body()
 
 
 def database(folder: Path, name: str) -> str:
@@ -267,5 +253,4 @@ async def main(folder: Path) -> None:
 
 with tempfile.TemporaryDirectory(prefix="epr-mcp-recipes-") as name:
     anyio.run(main, Path(name))
-print(f"{passed} passed, {failed} failed")
-sys.exit(0 if failed == 0 else 1)
+sys.exit(checks.summed_up())
