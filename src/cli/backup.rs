@@ -5,9 +5,10 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::database::{configured, told};
+use super::database::configured;
 use super::say;
 use crate::config::Options;
+use crate::store::StoreError;
 
 /// Flags of `backup`.
 #[derive(Debug, Args)]
@@ -19,7 +20,16 @@ pub(super) struct BackupArgs {
 
 pub(super) async fn run(options: &Options, args: &BackupArgs) -> anyhow::Result<ExitCode> {
     let database = configured(options)?;
-    let made = database.backup(&args.to).await.map_err(told)?;
+    let made = database
+        .backup(&args.to)
+        .await
+        .map_err(|error| match error {
+            // Either of the two may be at fault: the text says which.
+            StoreError::Unavailable { why, hint } => {
+                anyhow::anyhow!("no backup was made: {why}. {hint}")
+            }
+            error => error.into(),
+        })?;
     say(format!("{}: copied to {made}.", database.location()));
     Ok(ExitCode::SUCCESS)
 }

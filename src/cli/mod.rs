@@ -320,7 +320,12 @@ fn say(text: impl AsRef<str>) {
 
 /// Prints a line for whoever started the command, beside its answer.
 fn note(text: &str) {
-    eprintln!("epr-mcp: {text}");
+    let program = if epr_cli::is_called() {
+        "epr-cli"
+    } else {
+        "epr-mcp"
+    };
+    eprintln!("{program}: {text}");
 }
 
 /// Whether a person sits at stdin.

@@ -147,6 +147,12 @@ fn settings_come_from_flags_then_variables_then_the_file() {
     let flagged = run(&db, &["doctor", "--db", flag.to_str().unwrap()]);
     assert!(location(flagged).contains("flag.db"));
 
+    let missing = run(&db, &["doctor", "--config", "/nowhere/epr.toml"]);
+    let told = err(&missing);
+    assert!(
+        told.contains("/nowhere/epr.toml") && told.matches("os error 2").count() == 1,
+        "{told}"
+    );
     std::fs::write(config, "dbb = 1\n").unwrap();
     let unknown = run(&db, &["doctor", "--config", config]);
     assert_eq!(unknown.status.code(), Some(2));
@@ -237,6 +243,11 @@ fn a_copy_is_made_while_the_file_is_in_use_and_can_be_used() {
     server.id_of("create_event", event("all", "web", true, &json!({})));
 
     let again = run(&db, &["backup", to]);
+    let told = err(&again);
+    assert!(
+        told.contains("no backup was made") && told.contains(to),
+        "{told}"
+    );
     assert_eq!(again.status.code(), Some(2));
     assert!(err(&again).contains("already"), "{}", err(&again));
     let nowhere = run(&db, &["backup", "/nowhere/at/all.db"]);

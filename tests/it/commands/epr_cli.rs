@@ -188,3 +188,10 @@ fn the_same_commands_are_there_under_the_other_name() {
     );
     cli.run(&["status"]).refused(2, &["status"]);
 }
+
+#[test]
+fn what_it_tells_bears_the_name_that_it_was_called_by() {
+    let shell = Shell::new();
+    let told = shell.run("epr-cli event search --id x");
+    assert!(told.err.starts_with("epr-cli: "), "{told:?}");
+}

@@ -424,7 +424,7 @@ fn a_recipe_is_refused_what_it_cannot_hold() {
     let mut server = Server::on(&db);
     for (arguments, says) in [
         (json!({}), "Name the CI system: github-actions"),
-        (json!({"system": "gitlab"}), "did you mean gitlab-ci?"),
+        (json!({"system": "gitlab-cy"}), "did you mean gitlab-ci?"),
         (
             json!({"system": "jenkins", "name": "$(touch x)"}),
             "cannot stand in a pipeline's file",

@@ -19,9 +19,10 @@ pub(super) struct System {
     pub(super) settings: &'static str,
 }
 
+/// The system of this name, or of what people call it for short.
 pub(super) fn system(name: &str) -> Option<System> {
     Some(match name {
-        "github-actions" => System {
+        "github-actions" | "github" => System {
             title: "GitHub Actions",
             file: "docs/ci/github-actions.yml",
             fence: "yaml",
@@ -30,7 +31,7 @@ pub(super) fn system(name: &str) -> Option<System> {
                 Jobs run where the database is reached: on a runner of one's own, or a hosted one that the database's \
                 firewall lets in",
         },
-        "gitlab-ci" => System {
+        "gitlab-ci" | "gitlab" => System {
             title: "GitLab CI/CD",
             file: "docs/ci/gitlab-ci.yml",
             fence: "yaml",
@@ -181,6 +182,14 @@ mod tests {
                 .iter()
                 .any(|name| context(name))
             || (script.starts_with('"') && script.contains('$'))
+    }
+
+    #[test]
+    fn a_system_goes_by_the_short_name_too() {
+        for (short, name) in [("github", "github-actions"), ("gitlab", "gitlab-ci")] {
+            assert_eq!(system(short).unwrap().file, system(name).unwrap().file);
+        }
+        assert!(system("circle").is_none());
     }
 
     #[test]
