@@ -48,11 +48,11 @@ impl Made {
 pub(super) async fn generate<T: DeserializeOwned>(
     options: &Options,
     args: &GenerateArgs,
-    make: impl AsyncFn(&Session, T) -> anyhow::Result<Made>,
+    one: impl AsyncFn(&Session, T) -> anyhow::Result<Made>,
 ) -> anyhow::Result<()> {
     let items: Vec<T> = given::items(&args.file).await?;
     let session = Session::begin(options, &args.who, Use::Write).await?;
-    let result = all(&session, items, args, make).await;
+    let result = all(&session, items, args, one).await;
     session.end(result).await
 }
 
@@ -60,12 +60,12 @@ async fn all<T>(
     session: &Session,
     items: Vec<T>,
     args: &GenerateArgs,
-    make: impl AsyncFn(&Session, T) -> anyhow::Result<Made>,
+    one: impl AsyncFn(&Session, T) -> anyhow::Result<Made>,
 ) -> anyhow::Result<()> {
     let count = items.len();
     let mut rows = Vec::new();
     for (at, item) in items.into_iter().enumerate() {
-        let made = make(session, item)
+        let made = one(session, item)
             .await
             .with_context(|| format!("item {} of {count}", at + 1))?;
         if args.dry_run {
