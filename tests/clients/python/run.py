@@ -314,7 +314,7 @@ async def flow(mode: str, client: Client) -> None:
         recipe = await client.get_prompt("connect_ci", {"system": "gitlab-ci", "receiver": "scan", "group": GATE["type"]})
         text = recipe.messages[0].content.text
         has(text, "RECEIVER: 'scan'\n", "GROUP: 'release-ready'\n", "epr-mcp gate check", made["group"])
-        error = await protocol_error(client.get_prompt("connect_ci", {"system": "github"}))
+        error = await protocol_error(client.get_prompt("connect_ci", {"system": "githubb"}))
         same(error.code, INVALID_PARAMS)
         has(error.message, "github-actions")
 

@@ -99,8 +99,14 @@ pub(crate) async fn meddle(path: &Path, sqlite: &'static str, postgres: &'static
 
 /// The write lock of a database, held by somebody else until this is dropped.
 pub(crate) struct Lock {
-    _connection: Box<dyn std::any::Any>,
-    _runtime: tokio::runtime::Runtime,
+    connection: Holder,
+    runtime: tokio::runtime::Runtime,
+}
+
+enum Holder {
+    /// Held for as long as it is open.
+    Sqlite(#[expect(dead_code, reason = "to be dropped")] sqlx::SqliteConnection),
+    Postgres(sqlx::PgConnection),
 }
 
 impl Lock {
@@ -108,7 +114,7 @@ impl Lock {
         use sqlx::{Connection as _, PgConnection, SqliteConnection};
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let database = database(path);
-        let connection: Box<dyn std::any::Any> = runtime.block_on(async {
+        let connection = runtime.block_on(async {
             match engine() {
                 Engine::Sqlite => {
                     let mut connection = SqliteConnection::connect(&database).await.unwrap();
@@ -116,7 +122,7 @@ impl Lock {
                         .execute(&mut connection)
                         .await
                         .unwrap();
-                    Box::new(connection) as _
+                    Holder::Sqlite(connection)
                 }
                 Engine::Postgres => {
                     let mut connection = PgConnection::connect(&database).await.unwrap();
@@ -124,13 +130,27 @@ impl Lock {
                         .execute(&mut connection)
                         .await
                         .unwrap();
-                    Box::new(connection) as _
+                    Holder::Postgres(connection)
                 }
             }
         });
         Self {
-            _connection: connection,
-            _runtime: runtime,
+            connection,
+            runtime,
         }
+    }
+
+    /// Whether somebody waits for it; `None` where that cannot be seen.
+    pub(crate) fn is_waited_for(&mut self) -> Option<bool> {
+        const WAITING: &str = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted \
+            AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+        let Holder::Postgres(connection) = &mut self.connection else {
+            return None;
+        };
+        let waiting: i64 = self
+            .runtime
+            .block_on(sqlx::query_scalar(WAITING).fetch_one(connection))
+            .unwrap();
+        Some(waiting > 0)
     }
 }

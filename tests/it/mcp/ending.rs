@@ -11,15 +11,20 @@ use crate::harness::engine::Lock;
 /// How long an end may take.
 pub(crate) const SOON: Duration = Duration::from_secs(3);
 
-/// Sends a call that will wait, and makes sure that the server is at work on it.
-fn begin_waiting(server: &mut Server) -> u64 {
+/// Later calls that a server answers before it is taken to have come to the lock in an earlier one.
+const LATER: usize = 5;
+
+/// Sends a call that will wait for the lock, and makes sure that it does.
+fn begin_waiting(server: &mut Server, lock: &mut Lock) -> u64 {
     let arguments = event("all", "web", true, &json!({}));
     let id = server.begin(
         "tools/call",
         json!({"name": "create_event", "arguments": arguments}),
     );
-    // It answers a later one.
-    server.record("search_events", json!({}));
+    while lock.is_waited_for() == Some(false) {}
+    for _ in 0..LATER {
+        server.record("search_events", json!({}));
+    }
     id
 }
 
@@ -30,8 +35,8 @@ fn told_to_end_a_server_that_waits_for_a_lock_is_gone_soon() {
         let (_folder, db) = fresh();
         let mut server = Server::on(&db);
         server.id_of("create_receiver", any_receiver("all"));
-        let _lock = Lock::on(&db);
-        begin_waiting(&mut server);
+        let mut lock = Lock::on(&db);
+        begin_waiting(&mut server, &mut lock);
         server.signal(signal);
         assert!(server.ends_within(SOON).success(), "{signal}");
     }
@@ -43,8 +48,8 @@ fn told_again_it_waits_for_nothing() {
     let (_folder, db) = fresh();
     let mut server = Server::on(&db);
     server.id_of("create_receiver", any_receiver("all"));
-    let _lock = Lock::on(&db);
-    begin_waiting(&mut server);
+    let mut lock = Lock::on(&db);
+    begin_waiting(&mut server, &mut lock);
     let begun = Instant::now();
     let ended = loop {
         server.signal("TERM");
@@ -62,8 +67,8 @@ fn at_the_end_of_its_input_a_server_that_waits_for_a_lock_is_gone_soon() {
     let (_folder, db) = fresh();
     let mut server = Server::on(&db);
     server.id_of("create_receiver", any_receiver("all"));
-    let _lock = Lock::on(&db);
-    begin_waiting(&mut server);
+    let mut lock = Lock::on(&db);
+    begin_waiting(&mut server, &mut lock);
     server.hang_up();
     assert!(server.ends_within(SOON).success());
 }
@@ -73,8 +78,8 @@ fn at_the_end_of_its_input_a_lock_that_is_free_soon_is_waited_for() {
     let (_folder, db) = fresh();
     let mut server = Server::on(&db);
     server.id_of("create_receiver", any_receiver("all"));
-    let lock = Lock::on(&db);
-    let call = begin_waiting(&mut server);
+    let mut lock = Lock::on(&db);
+    let call = begin_waiting(&mut server, &mut lock);
     server.hang_up();
     drop(lock);
     let answer = server.answer(call);
