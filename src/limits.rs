@@ -167,6 +167,9 @@ pub const SQLITE_LOCK_POLL_MILLIS: u64 = 2;
 pub const SQLITE_FOLLOW_MILLIS: u64 = 200;
 /// SQLite connections for reading.
 pub const SQLITE_READERS: u32 = 4;
+/// Milliseconds after a SQLite file was opened until the first connection for reading is: an assistant
+/// waits for the first answers of a server that it has just started.
+pub const SQLITE_READER_MILLIS: u64 = 20;
 /// Pages in the write-ahead log before they are brought into the database file: 16 MiB. Each time
 /// costs two flushes and the pages that were written meanwhile; SQLite's own 1,000 cost a tenth of
 /// the speed at which many callers write. One block of the log's index holds 4,062 pages, so that a

@@ -137,9 +137,12 @@ pub fn main() -> ExitCode {
 static OUTPUT_LOST: AtomicBool = AtomicBool::new(false);
 
 fn parse() -> (Options, Command) {
-    let matches = Cli::command()
-        .try_get_matches()
+    let mut known = Cli::command();
+    let matches = known
+        .try_get_matches_from_mut(std::env::args_os())
         .unwrap_or_else(|error| wrong(&error));
+    // To take it apart takes a short command longer than its own work; the process's end does not.
+    std::mem::forget(known);
     let parsed = no_lost_flags(&matches).and_then(|()| Cli::from_arg_matches(&matches));
     let cli = parsed.unwrap_or_else(|error| wrong(&error));
     let stdio = cli.stdio;
@@ -193,7 +196,8 @@ fn told(error: &anyhow::Error) -> String {
 /// The flags of `stdio` stand before a command too, because it is the default one. There they
 /// would count for nothing, and `--read-only` may not be lost in silence.
 fn no_lost_flags(matches: &ArgMatches) -> Result<(), clap::Error> {
-    if matches.subcommand().is_none() {
+    let given = |id: &clap::Id| matches.value_source(id.as_str()) == Some(ValueSource::CommandLine);
+    if matches.subcommand().is_none() || !matches.ids().any(given) {
         return Ok(());
     }
     let own = stdio::StdioArgs::augment_args(clap::Command::new("stdio"));
@@ -217,7 +221,8 @@ fn run(options: Options, command: Command) -> anyhow::Result<ExitCode> {
     let options = options.with_file()?;
     // The SDK warns of every refused request; its sender has been told.
     // A command that ends with what went wrong need not log it as well.
-    let quiet = if is_brief(&command) {
+    let brief = is_brief(&command);
+    let quiet = if brief {
         "warn,rmcp=error,epr_mcp::registry=error"
     } else {
         "warn,rmcp=error"
@@ -237,7 +242,12 @@ fn run(options: Options, command: Command) -> anyhow::Result<ExitCode> {
             },
         }
     });
-    runtime.shutdown_timeout(SHUTDOWN);
+    if brief {
+        // What it had to do is done, and nothing else is waited for.
+        runtime.shutdown_background();
+    } else {
+        runtime.shutdown_timeout(SHUTDOWN);
+    }
     result
 }
 

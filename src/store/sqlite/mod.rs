@@ -1,8 +1,9 @@
 //! The embedded engine: one SQLite file, which several processes may use at once.
 //!
-//! One connection writes, a small pool reads; in a process that ends at once the one does both. The journal is a write-ahead log with
-//! `synchronous=FULL` (an acknowledged event survives a power cut), or a rollback journal where the
-//! file system cannot share memory between processes.
+//! One connection writes, a small pool reads; the one does both in a process that ends at once, and
+//! until the pool has its first. The journal is a write-ahead log with `synchronous=FULL` (an
+//! acknowledged event survives a power cut), or a rollback journal where the file system cannot share
+//! memory between processes.
 
 mod backup;
 mod environment;
@@ -19,6 +20,7 @@ mod writing;
 use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use sqlx::pool::PoolConnection;
 use sqlx::{Connection, Sqlite, SqliteConnection, SqlitePool};
@@ -45,6 +47,8 @@ pub struct SqliteStore {
     identity: Option<environment::FileIdentity>,
     writer: Arc<Mutex<Writing>>,
     readers: SqlitePool,
+    /// Whether there has been a connection for reading, which is opened behind the first answers.
+    read: Arc<AtomicBool>,
     options: SqliteOptions,
     wakes: Wakes,
 }
@@ -110,11 +114,19 @@ impl Engine for SqliteStore {
     async fn reader(&self) -> Result<Reader> {
         // First: to open a connection to another file, beside this one's log, would ruin it.
         self.check_present().await?;
-        if self.options.one_connection {
-            let writing = self.writer.clone().lock_owned().await;
-            if let Ok(reader) = OwnedMutexGuard::try_map(writing, Writing::reading) {
-                return Ok(Reader::Writers(reader));
-            }
+        let writing = if self.options.one_connection {
+            Some(self.writer.clone().lock_owned().await)
+        } else if self.read.load(Ordering::Relaxed) {
+            None
+        } else {
+            // To open a connection takes longer than most questions: the first ones are asked of the
+            // one that there is, while it does not write.
+            self.writer.clone().try_lock_owned().ok()
+        };
+        if let Some(writing) = writing
+            && let Ok(reader) = OwnedMutexGuard::try_map(writing, Writing::reading)
+        {
+            return Ok(Reader::Writers(reader));
         }
         let reader = self.readers.acquire().await.doing("open a connection");
         let reader = permission::explained(reader, &self.path).await?;

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous};
@@ -167,11 +168,16 @@ async fn opened(options: &SqliteOptions, ids: &dyn IdSource) -> Result<SqliteSto
             "Make it writable, or use another file with --db.",
         ));
     }
-    // The first question will want one, and need not wait for it. Not earlier: the journal cannot be
-    // changed while there is another connection.
+    // Not earlier: the journal cannot be changed while there is another connection.
+    let read = Arc::new(AtomicBool::new(false));
     if !options.one_connection {
-        let warm = readers.clone();
-        tokio::spawn(async move { drop(warm.acquire().await) });
+        let (warm, read) = (readers.clone(), read.clone());
+        tokio::spawn(async move {
+            // The first answers need the processors more.
+            tokio::time::sleep(Duration::from_millis(limits::SQLITE_READER_MILLIS)).await;
+            drop(warm.acquire().await);
+            read.store(true, Ordering::Relaxed);
+        });
     }
     let registry_id = match registry {
         Some((id, _)) => id,
@@ -221,6 +227,7 @@ async fn opened(options: &SqliteOptions, ids: &dyn IdSource) -> Result<SqliteSto
         identity,
         writer: Arc::new(Mutex::new(Writing::new(options.clone(), connection, wal))),
         readers,
+        read,
         options: options.clone(),
         wakes: Wakes::new(),
     })
