@@ -168,13 +168,17 @@ async fn opened(options: &SqliteOptions, ids: &dyn IdSource) -> Result<SqliteSto
             "Make it writable, or use another file with --db.",
         ));
     }
+    // A connection to a file that may not be written is given up when a write was tried. Others that
+    // share its memory stay able to write once the file is; opened afterwards they are not.
+    let read = Arc::new(AtomicBool::new(!writable));
     // Not earlier: the journal cannot be changed while there is another connection.
-    let read = Arc::new(AtomicBool::new(false));
     if !options.one_connection {
         let (warm, read) = (readers.clone(), read.clone());
         tokio::spawn(async move {
-            // The first answers need the processors more.
-            tokio::time::sleep(Duration::from_millis(limits::SQLITE_READER_MILLIS)).await;
+            if writable {
+                // The first answers need the processors more.
+                tokio::time::sleep(Duration::from_millis(limits::SQLITE_READER_MILLIS)).await;
+            }
             drop(warm.acquire().await);
             read.store(true, Ordering::Relaxed);
         });
