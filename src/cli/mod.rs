@@ -141,7 +141,7 @@ fn parse() -> (Options, Command) {
     let matches = known
         .try_get_matches_from_mut(std::env::args_os())
         .unwrap_or_else(|error| wrong(&error));
-    // To take it apart takes a short command longer than its own work; the process's end does not.
+    // The process's end gives it back at once; to take it apart costs a short command for nothing.
     std::mem::forget(known);
     let parsed = no_lost_flags(&matches).and_then(|()| Cli::from_arg_matches(&matches));
     let cli = parsed.unwrap_or_else(|error| wrong(&error));

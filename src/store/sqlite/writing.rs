@@ -140,12 +140,9 @@ impl Writing {
             std::mem::forget(connection);
             return;
         }
-        // SQLite itself makes one when the last connection goes; those for reading go after this one.
-        if !self.options.one_connection {
-            let checkpoint = sqlx::query("PRAGMA wal_checkpoint(PASSIVE)");
-            if let Err(error) = checkpoint.execute(&mut connection).await {
-                tracing::debug!(%error, "no checkpoint at the end");
-            }
+        let checkpoint = sqlx::query("PRAGMA wal_checkpoint(PASSIVE)");
+        if let Err(error) = checkpoint.execute(&mut connection).await {
+            tracing::debug!(%error, "no checkpoint at the end");
         }
         if let Err(error) = connection.close().await {
             tracing::debug!(%error, "the database was not closed cleanly");
