@@ -21,7 +21,7 @@ pub const HISTORY_PREFIX: &str = "epr://history/";
 
 /// The exact name of what an event happened to. All five parts together identify a unit; gates
 /// pass or fail for units.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Unit {
     /// What it is called.
     pub name: String,

@@ -35,6 +35,14 @@ impl Error {
         Self::Internal { incident }
     }
 
+    /// Whether something is broken or overloaded here, and not with what was asked.
+    pub fn is_fault(&self) -> bool {
+        match self {
+            Self::Refused(refusal) => refusal.retryable(),
+            Self::Internal { .. } => true,
+        }
+    }
+
     pub(super) fn from_shared(error: &Arc<StoreError>) -> Self {
         error
             .as_refusal()
