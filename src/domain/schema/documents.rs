@@ -7,6 +7,7 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use jsonschema::{Retrieve, Uri};
 use serde_json::{Value, json};
 
+use super::cdevents::link_documents;
 use super::invalid;
 use crate::domain::json;
 use crate::domain::refusal::Refusal;
@@ -22,7 +23,7 @@ pub struct Documents {
 
 /// Made when a schema is first compiled: most starts of a server compile none.
 static BUILT_IN: LazyLock<BTreeMap<String, Value>> = LazyLock::new(|| {
-    let documents = [spdx_licences(), jsf()].into_iter().chain(cdevents_links());
+    let documents = [spdx_licences(), jsf()].into_iter().chain(link_documents());
     documents
         .filter_map(|document| {
             let id = document.get("$id")?.as_str()?.to_owned();
@@ -144,7 +145,6 @@ fn readable_id(id: &str) -> String {
 }
 
 const DRAFT_7: &str = "http://json-schema.org/draft-07/schema#";
-const DRAFT_2020: &str = "https://json-schema.org/draft/2020-12/schema";
 
 /// A licence id of the SPDX list, by its shape: the list grows several times a year, and a payload
 /// must not be refused because this server is older than a licence.
@@ -196,67 +196,6 @@ fn jsf() -> Value {
             },
             "signer": core(&["algorithm", "value"]),
         },
-    })
-}
-
-/// The published CDEvents versions whose schemas refer to link documents, with the base of those
-/// references. Version 0.4.0 spells them with a leading slash, which leaves out the version.
-const LINK_BASES: [(&str, bool); 6] = [
-    ("https://cdevents.dev/0.4.0/schema/links/", true),
-    ("https://cdevents.dev/schema/links/", true),
-    ("https://cdevents.dev/0.4.1/schema/links/", false),
-    ("https://cdevents.dev/0.5.0/schema/links/", false),
-    ("https://cdevents.dev/0.5.1/schema/links/", false),
-    ("https://cdevents.dev/0.6.0-draft/schema/links/", false),
-];
-
-fn cdevents_links() -> impl Iterator<Item = Value> {
-    LINK_BASES.into_iter().flat_map(|(base, snake_case)| {
-        ["", ".json"].into_iter().flat_map(move |suffix| {
-            let name = |kind: &str| format!("{base}embeddedlink{kind}{suffix}");
-            let kinds = ["end", "path", "relation"];
-            let array = json!({
-                "$schema": DRAFT_2020,
-                "$id": name("sarray"),
-                "type": "array",
-                "items": {"anyOf": kinds.map(|kind| json!({"$ref": name(kind)}))},
-            });
-            kinds
-                .map(|kind| link(kind, &name(kind), snake_case))
-                .into_iter()
-                .chain([array])
-        })
-    })
-}
-
-/// An embedded link: what follows (`path`), what belongs together (`relation`), what ends (`end`).
-fn link(kind: &str, id: &str, snake_case: bool) -> Value {
-    let (link_type, link_kind, context_id) = if snake_case {
-        ("link_type", "link_kind", "context_id")
-    } else {
-        ("linkType", "linkKind", "contextId")
-    };
-    let text = json!({"type": "string", "minLength": 1});
-    let event = json!({"type": "object", "properties": {context_id: text}});
-    let mut properties =
-        json!({link_type: {"const": kind.to_uppercase()}, "tags": {"type": "object"}});
-    let (own, required) = match kind {
-        "relation" => (
-            json!({link_kind: text, "target": event}),
-            vec![link_type, link_kind, "target"],
-        ),
-        "path" => (json!({"from": event}), vec![link_type, "from"]),
-        _ => (json!({"from": event}), vec![link_type]),
-    };
-    if let (Some(all), Value::Object(own)) = (properties.as_object_mut(), own) {
-        all.extend(own);
-    }
-    json!({
-        "$schema": DRAFT_2020,
-        "$id": id,
-        "type": "object",
-        "required": required,
-        "properties": properties,
     })
 }
 

@@ -8,14 +8,15 @@
 //! | [`patterns`] | regular expressions, on a linear engine and within limits |
 //! | [`meter`], [`unique`] | what a single check may spend |
 //! | [`check`] | what does not match, in the words that existing clients know |
-//! | [`mod@named`], [`cdevents`] | the schemas that are here by name |
+//! | [`mod@named`] | the schemas that are here by name |
+//! | [`cdevents`] | the CDEvents of each version: their types, schemas and link documents |
 //!
 //! Schemas and payloads are both hostile input. A schema is bounded before it is used: its size and
 //! depth, its cost (see [`cost`]), its patterns. A check is bounded while it runs: each look at a
 //! value is counted (see [`meter`]), because what a schema's recursion multiplies shows only with
 //! the payload.
 
-mod cdevents;
+pub mod cdevents;
 mod check;
 mod cost;
 mod documents;

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::cdevents::{cdevent, events};
+use super::cdevents::{self, EventType, PREFIX, Spec, events};
 use crate::domain::refusal::Refusal;
 use crate::limits;
 
@@ -34,10 +34,13 @@ pub fn names() -> &'static [&'static str] {
 
 /// The names of the CDEvents, each as [`named`] takes it.
 pub fn cdevents_names() -> impl Iterator<Item = String> {
-    events().map(|(event, _)| format!("{CDEVENTS}{event}"))
+    events()
+        .iter()
+        .map(|event| format!("{CDEVENTS}{}", event.name()))
 }
 
-/// The schema of this name.
+/// The schema of this name. That of a CDEvent is open and takes all versions; behind an `@` the name
+/// may say one version of the specification, whose schema is closed.
 pub fn named(name: &str) -> Result<Named, Refusal> {
     let (schema, suggested_type, description) = match name.trim() {
         "any" => (json!({}), None, "Any JSON value".to_owned()),
@@ -54,18 +57,7 @@ pub fn named(name: &str) -> Result<Named, Refusal> {
             let description = "An SPDX 2 JSON or SPDX 3 JSON-LD SBOM".to_owned();
             (spdx(), Some("sbom.spdx".to_owned()), description)
         }
-        other => {
-            let event = cdevents_event(other);
-            let Some((event, fields)) = events().find(|(known, _)| Some(*known) == event) else {
-                return Err(unknown(other));
-            };
-            let description = format!("A CDEvents {event} event, versions 0.3 to 0.5");
-            (
-                cdevent(event, fields),
-                Some(format!("dev.cdevents.{event}")),
-                description,
-            )
-        }
+        other => return cdevent(other),
     };
     Ok(Named {
         schema: schema.to_string(),
@@ -74,10 +66,61 @@ pub fn named(name: &str) -> Result<Named, Refusal> {
     })
 }
 
-/// `subject.predicate` of a name, which may also be a whole event type with its version.
+fn cdevent(name: &str) -> Result<Named, Refusal> {
+    let (base, version) = match name.rsplit_once('@') {
+        Some((base, version)) => (base, Some(version)),
+        None => (name, None),
+    };
+    let event = cdevents_event(base)
+        .and_then(cdevents::event)
+        .ok_or_else(|| unknown(name))?;
+    let short = event.name();
+    let Some(version) = version else {
+        return Ok(Named {
+            schema: event.union().to_string(),
+            suggested_type: Some(format!("{PREFIX}{short}")),
+            description: format!("A CDEvents {short} event, {}", span(event)),
+        });
+    };
+    let of_version = Spec::ALL.into_iter().rev().find(|spec| {
+        let minor = spec.name().rsplit_once('.').map(|(minor, _)| minor);
+        spec.name() == version || minor == Some(version)
+    });
+    let found = of_version.and_then(|spec| Some((spec, event.schema(spec)?)));
+    let Some((spec, schema)) = found else {
+        return Err(Refusal::NotFound {
+            kind: "schema",
+            what: name.to_owned(),
+            near: event
+                .specs()
+                .rev()
+                .map(|spec| format!("{CDEVENTS}{short}@{}", spec.name()))
+                .collect(),
+        });
+    };
+    Ok(Named {
+        schema: schema.to_string(),
+        suggested_type: event.type_name(spec).map(str::to_owned),
+        description: format!("A CDEvents {short} event of version {}", spec.name()),
+    })
+}
+
+/// The versions that have an event: `versions 0.3.0 to 0.6.0-draft`.
+fn span(event: &EventType) -> String {
+    let (first, last) = (event.specs().next(), event.specs().next_back());
+    match (first, last) {
+        (Some(first), Some(last)) if first != last => {
+            format!("versions {} to {}", first.name(), last.name())
+        }
+        (first, _) => first.map_or_else(String::new, |spec| format!("version {}", spec.name())),
+    }
+}
+
+/// `subject.predicate` of a name, which may also be a whole event type with its version. That does
+/// not choose a version of the specification: one event type can be in several, and differ.
 fn cdevents_event(name: &str) -> Option<&str> {
     let event = name.strip_prefix(CDEVENTS)?;
-    let event = event.strip_prefix("dev.cdevents.").unwrap_or(event);
+    let event = event.strip_prefix(PREFIX).unwrap_or(event);
     let end = event
         .match_indices('.')
         .nth(1)
@@ -240,7 +283,7 @@ mod tests {
     #[test]
     fn every_name_has_a_schema_that_compiles() {
         let events: Vec<_> = cdevents_names().collect();
-        assert_eq!(events.len(), 45);
+        assert_eq!(events.len(), 48);
         for name in names()
             .iter()
             .filter(|name| !name.contains('<'))
@@ -292,6 +335,70 @@ mod tests {
             check("cdevents:testcaserun.started", &event)[0]
                 .starts_with("/context/type: Does not match pattern")
         );
+    }
+
+    #[test]
+    fn a_version_behind_the_name_closes_the_schema() {
+        let found = named("cdevents:artifact.packaged@0.4.1").unwrap();
+        assert_eq!(
+            found.suggested_type.as_deref(),
+            Some("dev.cdevents.artifact.packaged.0.2.0")
+        );
+        assert_eq!(
+            found.description,
+            "A CDEvents artifact.packaged event of version 0.4.1"
+        );
+        for same in [
+            "cdevents:artifact.packaged@0.4",
+            "cdevents:dev.cdevents.artifact.packaged.0.2.0@0.4.1",
+        ] {
+            assert_eq!(named(same).unwrap(), found);
+        }
+        let mut event = json!({
+            "context": {"version": "0.4.1", "id": "1", "source": "/s", "type": "dev.cdevents.artifact.packaged.0.2.0",
+                "timestamp": "2026-01-02T03:04:05Z", "chainId": "c", "links": [{"linkType": "END"}]},
+            "subject": {"id": "pkg:oci/a", "type": "artifact", "content": {"change": {"id": "c"}}},
+        });
+        assert_eq!(check("cdevents:artifact.packaged@0.4.1", &event), [""; 0]);
+        assert_eq!(check("cdevents:artifact.packaged@0.5.1", &event).len(), 4);
+        event["subject"]["content"]["more"] = json!(1);
+        event["context"]["links"] = json!([{"linkType": "END", "more": 1}]);
+        assert_eq!(check("cdevents:artifact.packaged@0.4.1", &event).len(), 3);
+
+        for (name, nearest) in [
+            (
+                "cdevents:approval.created@0.5.1",
+                vec!["cdevents:approval.created@0.6.0-draft"],
+            ),
+            (
+                "cdevents:ticket.created@0.3.0",
+                vec![
+                    "cdevents:ticket.created@0.6.0-draft",
+                    "cdevents:ticket.created@0.5.1",
+                    "cdevents:ticket.created@0.5.0",
+                    "cdevents:ticket.created@0.4.1",
+                    "cdevents:ticket.created@0.4.0",
+                ],
+            ),
+            ("cdevents:build.qeued@0.5.1", vec!["cdevents:build.queued"]),
+        ] {
+            let Err(Refusal::NotFound { near, .. }) = named(name) else {
+                panic!("{name}")
+            };
+            assert_eq!(near[..nearest.len()], nearest);
+        }
+    }
+
+    #[test]
+    fn descriptions_name_the_versions() {
+        for (name, versions) in [
+            ("build.queued", "versions 0.3.0 to 0.6.0-draft"),
+            ("ticket.created", "versions 0.4.0 to 0.6.0-draft"),
+            ("approval.created", "version 0.6.0-draft"),
+        ] {
+            let description = named(&format!("cdevents:{name}")).unwrap().description;
+            assert_eq!(description, format!("A CDEvents {name} event, {versions}"));
+        }
     }
 
     #[test]

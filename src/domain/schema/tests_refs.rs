@@ -132,7 +132,7 @@ fn well_known_references_are_built_in() {
     ] {
         assert!(!told(&signature, &bad).is_empty(), "{bad}");
     }
-    for version in ["0.4.0", "0.4.1", "0.5.0", "0.5.1"] {
+    for version in ["0.4.0", "0.4.1", "0.5.0", "0.5.1", "0.6.0-draft"] {
         let links = json!({"$id": format!("https://cdevents.dev/{version}/schema/x-event"), "$ref": "links/embeddedlinksarray"});
         let (kind, id) = if version == "0.4.0" {
             ("link_type", "context_id")
@@ -147,6 +147,7 @@ fn well_known_references_are_built_in() {
             .is_empty()
         );
         assert!(!told(&links, &json!([{kind: "START"}])).is_empty());
+        assert!(!told(&links, &json!([{kind: "END", "unknown": 1}])).is_empty());
     }
     let odd = json!({"$id": "https://cdevents.dev/0.4.0/schema/x", "$ref": "/schema/links/embeddedlinksarray.json"});
     assert!(told(&odd, &json!([])).is_empty());
