@@ -6,6 +6,7 @@
 //! |---|---|
 //! | [`limits`] | every bound, with its reason |
 //! | [`domain`] | the records and rules, pure |
+//! | [`correlate`] | what payloads say about each other: CloudEvents, CDEvents, pipeline runs; pure |
 //! | [`store`] | the rows: the one place with SQL |
 //! | [`registry`] | the use cases; authorises; the only caller of the writer |
 //! | [`mcp`] | tools, resources and prompts for assistants |
@@ -16,6 +17,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod correlate;
 pub mod domain;
 pub mod limits;
 pub mod mcp;

@@ -236,3 +236,185 @@ pub mod schema {
     /// Ids of missing documents named in one refusal.
     pub const MISSING_NAMED: usize = 20;
 }
+/// How much a question for delivery figures looks at.
+pub mod delivery {
+    /// Deployments and incidents: a deployment every half hour for a quarter of a year.
+    pub const EVENTS: usize = 5_000;
+    /// Microseconds by which an event may be recorded before it happened: clocks differ.
+    pub const CLOCK_MICROS: i64 = 3_600 * 1_000_000;
+    /// Services in environments with figures of their own.
+    pub const ROWS: usize = 50;
+    /// Parts of a window in which deployments are counted.
+    pub const BUCKETS: usize = 60;
+    /// Bytes of the figures as text: about 800 tokens.
+    pub const TEXT_BYTES: usize = 3_200;
+    /// Deployments whose change is looked for: each asks for a few keys.
+    pub const DEPLOYMENTS: usize = 500;
+    /// Events of one artifact, change, commit or chain that are looked at for it. A change stands at
+    /// the beginning of its chain, and chains of builds with their tests have up to a hundred events.
+    pub const TIES: usize = 200;
+    /// Ties read in one round: a few for each key, but not [`TIES`] for each.
+    pub const ROWS_READ: usize = 50_000;
+    /// Events read in each of the two rounds that look for changes; with their facts about 10 MB.
+    pub const LEAD_EVENTS: usize = 5_000;
+    /// Further events that use a deployed artifact and may be incidents.
+    pub const LEAD_INCIDENTS: usize = 500;
+}
+
+/// How far a trace from commit to running service goes.
+pub mod trace {
+    /// Rounds of links and events: from a commit to its change and chain, to the artifact, to its
+    /// deployments, to what came after them.
+    pub const ROUNDS: usize = 4;
+    /// Keys in one round.
+    pub const KEYS: usize = 200;
+    /// Events of one key, the newest.
+    pub const PER_KEY: usize = 200;
+    /// Ties read in one round.
+    pub const ROWS_READ: usize = 20_000;
+    /// Events read in all; with their facts about 5 MB.
+    pub const EVENTS: usize = 1_000;
+    /// Artifacts told of: versions of a package, services of an environment.
+    pub const ARTIFACTS: usize = 20;
+    /// Artifacts told in full; of more each gets a line.
+    pub const IN_FULL: usize = 2;
+    /// Chains followed of what made an artifact, and of what used it, the newest.
+    pub const CHAINS: usize = 3;
+    /// Services of one artifact whose other deployments are looked at.
+    pub const SERVICES: usize = 5;
+    /// Entries of one list of an artifact: deployments, tests, incidents.
+    pub const LIST: usize = 50;
+    /// Bytes of a trace as text: about 800 tokens.
+    pub const TEXT_BYTES: usize = 3_200;
+}
+/// Tags of an artifact by which it can be found. Build systems give an image three or four.
+pub const ARTIFACT_TAG_KEYS: usize = 8;
+/// Bytes of a name from outside in a composed answer.
+pub const SHOWN_NAME_BYTES: usize = 100;
+/// Bytes of a payload that is looked into for what it says; a larger one is stored and not looked into.
+/// CDEvents have a few KB; the largest seen with build details have 40 KB.
+pub const DECODED_BYTES: usize = 1024 * 1024;
+/// Characters of a text that is kept of what a payload says: a reason, a label.
+pub const FACT_CHARS: usize = 300;
+/// Characters of an id that is kept of what a payload says. Longer ones are cut, and their keys with them.
+pub const FACT_ID_CHARS: usize = 2_000;
+/// Faults of one event that are kept where it deviates from its specification: enough to correct it by.
+pub const FAULTS: usize = 5;
+/// Entries of one list that is kept of what a payload says: steps, labels, artifacts.
+pub const FACT_LIST: usize = 32;
+/// Keys by which one event is tied to others.
+pub const LINKS_PER_EVENT: usize = 64;
+/// Hexadecimal digits by which a commit is looked up; git shortens to 7 by default.
+pub const COMMIT_KEY_DIGITS: usize = 7;
+/// CDEvents or CloudEvents in one call of a tool.
+pub const INTAKE_BATCH: usize = 100;
+/// Events of one run that are read before the answer says that there are more.
+pub const WALK_EVENTS: usize = 500;
+/// The same, when a caller asks for more: 5,000 events with their facts take about 10 MB.
+pub const WALK_EVENTS_MOST: usize = 5_000;
+/// Events that one key may tie together; what more events share says nothing of any one of them.
+pub const WALK_FAN_OUT: usize = 1_000;
+/// Steps of the walk from event to event along strong ties: a path of links is that long.
+pub const WALK_LEVELS: usize = 128;
+/// Steps along weak ties: an artifact, a change, a commit.
+pub const WALK_WEAK_STEPS: usize = 4;
+/// Days around the anchor in which weak ties are followed.
+pub const WALK_WEAK_DAYS: i64 = 30;
+/// Finished runs of a pipeline from which is told how long one usually takes.
+pub const TYPICAL_RUNS: usize = 100;
+/// Of so many at least a run is called slow.
+pub const TYPICAL_LEAST: usize = 5;
+/// A run that took so many times as long as usual is slow.
+pub const SLOW_FACTOR: f64 = 1.5;
+/// Runs that one page of a list looks at before it says that there are more.
+pub const RUN_SCAN: usize = 1_000;
+/// Pipelines of which one page finds out what is usual.
+pub const RUN_PIPELINES: usize = 20;
+/// Units of a run whose gates are told.
+pub const RUN_UNITS: usize = 4;
+/// Characters of what was asked for by which others that begin alike are looked for.
+pub const NEAR_CHARS: usize = 6;
+/// Milliseconds for a walk, after which the answer says what is missing.
+pub const WALK_MILLIS: u64 = 2_000;
+/// Levels of a payload's free part that are looked into; producers nest three or four.
+pub const FACT_LEVELS: usize = 8;
+/// Values of that part that are looked at one by one; the rest is counted.
+pub const FACT_LOOKS: usize = 4_096;
+/// Attributes of one CloudEvent that are read. The specification names eight; extensions are few.
+pub const CLOUDEVENT_ATTRIBUTES: usize = 64;
+/// Items in the body of one batch of CloudEvents: each becomes an event with an answer of its own.
+pub const BATCH_ITEMS: usize = 10_000;
+/// Bytes of one document that `ingest` reads; what a REST client may send, so that a dump can be read back.
+pub const INGEST_DOCUMENT_BYTES: usize = PAYLOAD_BYTES;
+/// Documents that `ingest` reads and has written at a time: what one transaction takes.
+pub const INGEST_CHUNK: usize = BATCH_COMMANDS;
+/// Bytes of them.
+pub const INGEST_CHUNK_BYTES: usize = BATCH_BYTES;
+
+/// What is told of a pipeline run, and where its rules draw lines.
+pub mod story {
+    /// Bytes of the summary of a run: under 1,500 tokens, so that an assistant can relay it at once.
+    pub const SUMMARY_BYTES: usize = 5_900;
+    /// Bytes of a name in a line. Digests of artifacts (7 and 64 characters) fit with what is before them.
+    pub const NAME_BYTES: usize = 120;
+    /// Bytes of a reason or a note in a line.
+    pub const REASON_BYTES: usize = 240;
+    /// Characters of a text from outside in the JSON answer: as many as are kept of it anyway.
+    pub const JSON_CHARS: usize = super::FACT_CHARS;
+    /// Lines of one kind in the summary; the rest is counted, and shown by its section.
+    pub const TOP: usize = 5;
+    /// Kinds of anomalies in the summary: the worst come first.
+    pub const TOP_ANOMALIES: usize = 8;
+    /// Anomalies that are kept of one run, each with its events. A run of 5,000 events where everything
+    /// is wrong has several of each.
+    pub const ANOMALIES: usize = 1_000;
+    /// Events named in one anomaly: the first ones show what it is about.
+    pub const ANOMALY_EVENTS: usize = 20;
+    /// Steps from an event back along explicit links until one of a span is found.
+    pub const PATH_HOPS: usize = 64;
+    /// Levels that a span is indented by; suites of suites are not deeper in practice.
+    pub const INDENT: usize = 6;
+    /// Seconds by which clocks may contradict the order of a life: up to here the order wins, and an
+    /// event may be recorded that much before it happened.
+    pub const CLOCK_SECONDS: i64 = 300;
+    /// An open run is stalled after this many times what 95 of 100 take.
+    pub const STALLED_FACTOR: i64 = 3;
+    /// The same in hours, where it is not known what is usual.
+    pub const STALLED_HOURS: i64 = 24;
+    /// Finished runs from which on it is known what is usual.
+    pub const TYPICAL_RUNS: usize = 5;
+}
+/// Services and environments that one run is listed by.
+pub const RUN_LABELS: usize = 64;
+/// Events of which is found out anew in one command what they say.
+pub const REINDEX_EVENTS: usize = 200;
+/// Rows of links in one step of a transaction from which on they are copied instead of inserted.
+pub const POSTGRES_COPY_LINKS: usize = 400;
+/// Characters of a run's id by which it is found on PostgreSQL, whose indexes take 2,700 bytes.
+pub const RUN_ID_INDEXED: usize = 255;
+/// Keys that the walk asks for in one question. A run of 500 events has about as many.
+pub const WALK_KEYS: usize = 2_000;
+/// Ties that one answer to the walk holds: 5 MB. Where there are more, fewer keys are asked for at a time.
+pub const WALK_ROWS: usize = 100_000;
+/// Ties that the walk holds in all: 16 MB.
+pub const WALK_ROWS_HELD: usize = 400_000;
+/// Events that the walk asks for in one question.
+pub const WALK_PORTION: usize = 1_000;
+/// Units of one run whose other events are looked at, those with the most events first.
+pub const WALK_UNITS: usize = 16;
+/// Own events of subjects with the same id that are looked at to tell whose it is: three to five events
+/// make up a life.
+pub const WALK_NAMESAKES: usize = 16;
+/// Seconds by which an event may precede the run that it belongs to, or follow it while another one goes on:
+/// a change is merged just before its pipeline starts.
+pub const WALK_LEAD_SECONDS: i64 = 60;
+/// Seconds by which clocks may contradict the order of a life within one subject.
+pub const WALK_CLOCK_SECONDS: i64 = 300;
+/// How often a walk starts anew from the run that it found its anchor to belong to.
+pub const WALK_RESTARTS: usize = 4;
+/// Events named that touch a run and are not part of it.
+pub const WALK_RELATED: usize = 100;
+/// Events named in one remark on a run.
+pub const WALK_REMARKED: usize = 50;
+/// Runs offered where an anchor has several.
+pub const WALK_CANDIDATES: usize = 20;

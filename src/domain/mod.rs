@@ -8,6 +8,7 @@
 //! | [`text`], [`json`], [`schema`] | what a field, a payload and a receiver's schema must look like |
 //! | [`gate`] | when a gate passes |
 //! | [`command`], [`decide`] | what a writer is asked, and the pure rule that turns it into a plan |
+//! | [`indexed`], [`run`] | what is kept of what a payload says; the summary of a pipeline run |
 //! | [`message`] | the wire body of everything that is published |
 //! | [`search`], [`window`] | filters, pages and time windows |
 //! | [`secrets`] | known shapes of secrets in text from outside |
@@ -20,12 +21,14 @@ pub mod event;
 pub mod gate;
 pub mod group;
 pub mod id;
+pub mod indexed;
 pub mod json;
 pub mod message;
 pub mod principal;
 pub mod receiver;
 pub mod refusal;
 pub mod retention;
+pub mod run;
 pub mod schema;
 pub mod search;
 pub mod secrets;
