@@ -239,6 +239,7 @@ impl<I: IdSource> Deliveries<I> {
                     }),
                     unit,
                 },
+                indexed: None,
             },
             idempotency_key: None,
             log_only: true,

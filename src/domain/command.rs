@@ -8,6 +8,7 @@ use super::event::{Event, EventDraft};
 use super::gate::{GateState, Turn};
 use super::group::{Group, GroupDraft};
 use super::id::{EventId, GroupId, ReceiverId};
+use super::indexed::{Indexed, OldEvent};
 use super::message::MessageKind;
 use super::principal::Recorder;
 use super::receiver::{Receiver, ReceiverDraft};
@@ -81,6 +82,21 @@ pub enum Action {
         id: EventId,
         /// The event.
         draft: EventDraft,
+        /// What its payload says, if that was looked into.
+        indexed: Option<Arc<Indexed>>,
+    },
+    /// Forget what all payloads say: it is about to be found out anew.
+    ClearIndex,
+    /// Keep what the payloads of events say that were recorded before. This goes on where the last one
+    /// ended, from the oldest event to the newest.
+    Reindex {
+        /// Where the last one ended.
+        after: i64,
+        /// The last event that was looked into.
+        to: i64,
+        /// Those of them that say something, in order; at most
+        /// [`crate::limits::REINDEX_EVENTS`].
+        events: Vec<OldEvent>,
     },
     /// Note a refused attempt in the audit trail.
     Audit(AuditNote),
@@ -104,7 +120,10 @@ impl Command {
     pub fn size(&self) -> usize {
         match &self.action {
             Action::CreateReceiver { draft, .. } => draft.schema.len(),
-            Action::RecordEvent { draft, .. } => draft.payload.size(),
+            Action::RecordEvent { draft, indexed, .. } => {
+                draft.payload.size() + indexed.as_ref().map_or(0, |indexed| indexed.size())
+            }
+            Action::Reindex { events, .. } => events.iter().map(|event| event.indexed.size()).sum(),
             _ => 0,
         }
     }
@@ -118,6 +137,8 @@ impl Action {
             Self::CreateGroup { .. } => "create_group",
             Self::SetGroupEnabled { .. } => "set_group_enabled",
             Self::RecordEvent { .. } => "create_event",
+            Self::ClearIndex => "clear_index",
+            Self::Reindex { .. } => "reindex",
             Self::Audit(_) => "audit",
         }
     }
@@ -159,7 +180,8 @@ impl Action {
                 parts.push(draft.receiver_id.to_string().into());
                 parts.push(draft.payload.digest().to_vec());
             }
-            Self::Audit(_) => {}
+            // These take no idempotency key.
+            Self::ClearIndex | Self::Reindex { .. } | Self::Audit(_) => {}
         }
         let mut hash = Sha256::new();
         for part in parts {
@@ -212,6 +234,24 @@ pub enum Outcome {
         gates: Vec<GateEffect>,
         /// The messages that it became.
         messages: Vec<MessageNote>,
+        /// An earlier event that has the same source and id and says something else.
+        id_conflict: Option<EventId>,
+    },
+    /// An event that came again, word by word, and was not recorded again.
+    Repeated {
+        /// The id of the first one.
+        id: EventId,
+        /// Its position.
+        seq: i64,
+    },
+    /// What payloads say was forgotten, or found out anew for some events.
+    Reindexed {
+        /// Whether that was done. If not, somebody else did it, and it is to be gone on from here.
+        done: bool,
+        /// The events behind this one are still to be looked into…
+        after: i64,
+        /// …up to this one; 0 if there are none.
+        to: i64,
     },
     /// Something that was created earlier with the same idempotency key.
     Replayed {

@@ -2,21 +2,26 @@
 //! state that the commands need is loaded beforehand ([`Needs`]), and the plan is written
 //! afterwards in the same transaction.
 
+mod definitions;
 mod event;
+mod indexing;
 mod plan;
 mod state;
 
 use std::collections::BTreeSet;
 
-pub use plan::{AuditRow, GroupChange, IdempotencyRow, NewEvent, NewMessage, NewUnit, Plan};
-pub use state::{FirstUse, ReceiverHead, State};
+pub use plan::{
+    AuditRow, GroupChange, IdempotencyRow, IndexNumbers, IndexPlan, LinkRow, NaturalRow, NewEvent,
+    NewMessage, NewUnit, Plan,
+};
+pub use state::{FirstUse, IndexState, ReceiverHead, State};
 
 use super::command::{Action, AuditNote, Command, MessageNote, Outcome};
-use super::group::{Group, GroupDraft, GroupState};
 use super::id::{GroupId, ReceiverId};
-use super::message::{MessageKind, type_of};
-use super::receiver::{DefinedReceiver, Receiver, ReceiverDraft, fingerprint};
-use super::refusal::{GateTurning, Refusal};
+use super::indexed::{Indexed, Key, content_key};
+use super::message::type_of;
+use super::refusal::Refusal;
+use super::run::{self, RunKey};
 use super::time::Timestamp;
 use super::unit::{Unit, UnitKey};
 
@@ -41,6 +46,11 @@ pub struct Needs {
     pub units: BTreeSet<(UnitKey, String)>,
     /// Idempotency keys, by principal.
     pub idempotency: BTreeSet<(String, String)>,
+    /// Natural keys, each with the content that is looked for. Those with other contents are needed
+    /// too, as far as that one of them is known.
+    pub natural: BTreeSet<(Key, Key)>,
+    /// Runs, and those that they are other names of.
+    pub runs: BTreeSet<RunKey>,
 }
 
 impl Needs {
@@ -73,17 +83,37 @@ impl Needs {
                 Action::SetGroupEnabled { id, .. } => {
                     needs.groups.insert(*id);
                 }
-                Action::RecordEvent { draft, .. } => {
+                Action::RecordEvent { draft, indexed, .. } => {
+                    if let Some(indexed) = indexed {
+                        needs.indexed(indexed, || {
+                            let digest = draft.payload.digest();
+                            content_key(draft.receiver_id, &draft.unit, draft.success, digest)
+                        });
+                    }
                     needs.receivers.insert(draft.receiver_id);
                     needs.event_receivers.insert(draft.receiver_id);
                     needs
                         .units
                         .insert((draft.unit.key(), draft.unit.name.clone()));
                 }
-                Action::Audit(_) => {}
+                Action::Reindex { events, .. } => {
+                    for event in events {
+                        needs.indexed(&event.indexed, || event.content);
+                    }
+                }
+                Action::ClearIndex | Action::Audit(_) => {}
             }
         }
         needs
+    }
+
+    fn indexed(&mut self, indexed: &Indexed, content: impl FnOnce() -> Key) {
+        if let Some(natural) = &indexed.natural {
+            self.natural.insert((natural.key, content()));
+        }
+        if let Some(touch) = &indexed.run {
+            self.runs.extend(run::keys(touch));
+        }
     }
 }
 
@@ -101,6 +131,7 @@ pub fn decide(
         .iter()
         .map(|command| decide_one(state, &mut plan, command, now))
         .collect();
+    indexing::finish(state, &mut plan);
     if !plan.is_empty() {
         state.last_created_at = now;
     }
@@ -147,7 +178,13 @@ fn decide_one(
         } => writer.create_receiver(*id, draft, *unchecked_refs)?,
         Action::CreateGroup { id, draft } => writer.create_group(*id, draft)?,
         Action::SetGroupEnabled { id, enabled } => writer.set_group_enabled(*id, *enabled)?,
-        Action::RecordEvent { id, draft } => writer.record_event(*id, draft)?,
+        Action::RecordEvent { id, draft, indexed } => {
+            writer.record_event(*id, draft, indexed.as_ref())?
+        }
+        Action::ClearIndex => (writer.clear_index(), String::new()),
+        Action::Reindex { after, to, events } => {
+            (writer.reindex(*after, *to, events), String::new())
+        }
         Action::Audit(note) => {
             writer.audit(note.clone());
             (Outcome::Audited, String::new())
@@ -175,235 +212,6 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    fn create_receiver(
-        &mut self,
-        id: ReceiverId,
-        draft: &ReceiverDraft,
-        unchecked_refs: bool,
-    ) -> Result<(Outcome, String), Refusal> {
-        let key = (
-            draft.name.clone(),
-            draft.kind.clone(),
-            draft.version.clone(),
-        );
-        let shares_type_with_group = self.state.group_types.contains(&draft.kind);
-        if let Some(existing) = self.state.receivers_by_key.get(&key) {
-            let mut differs = Vec::new();
-            if existing.receiver.description != draft.description {
-                differs.push("description");
-            }
-            if existing.schema.get() != draft.schema {
-                differs.push("schema");
-            }
-            if !differs.is_empty() {
-                return Err(conflict(
-                    "receiver",
-                    &key,
-                    existing.receiver.id.to_string(),
-                    differs,
-                ));
-            }
-            let receiver = Box::new(existing.receiver.clone());
-            let id = receiver.id.to_string();
-            return Ok((
-                Outcome::Receiver {
-                    receiver,
-                    created: false,
-                    shares_type_with_group,
-                    messages: Vec::new(),
-                },
-                id,
-            ));
-        }
-        let schema =
-            serde_json::value::RawValue::from_string(draft.schema.clone()).map_err(|error| {
-                Refusal::InvalidJson {
-                    what: "schema",
-                    why: error.to_string(),
-                }
-            })?;
-        let receiver = Receiver {
-            id,
-            name: draft.name.clone(),
-            kind: draft.kind.clone(),
-            version: draft.version.clone(),
-            description: draft.description.clone(),
-            fingerprint: fingerprint(&draft.kind, &draft.description, &draft.name, &draft.version),
-            created_at: self.now,
-            unchecked_refs,
-        };
-        self.state.receivers.insert(id, (&receiver).into());
-        self.state.receiver_types.insert(receiver.kind.clone());
-        let defined = DefinedReceiver {
-            receiver: receiver.clone(),
-            schema,
-        };
-        self.state.receivers_by_key.insert(key, defined.clone());
-        self.plan.receivers.push(defined);
-        let message = self.message(
-            NewMessage::about(MessageKind::ReceiverCreated).receiver(id),
-            "",
-        );
-        self.audit_done(
-            id.to_string(),
-            format!("{} {} {}", draft.name, draft.kind, draft.version),
-        );
-        let outcome = Outcome::Receiver {
-            receiver: Box::new(receiver),
-            created: true,
-            shares_type_with_group,
-            messages: vec![message],
-        };
-        Ok((outcome, id.to_string()))
-    }
-
-    fn create_group(
-        &mut self,
-        id: GroupId,
-        draft: &GroupDraft,
-    ) -> Result<(Outcome, String), Refusal> {
-        let missing = draft
-            .event_receiver_ids
-            .iter()
-            .find(|id| !self.state.receivers.contains_key(id));
-        if let Some(missing) = missing {
-            return Err(Refusal::NotFound {
-                kind: "receiver",
-                what: missing.to_string(),
-                near: Vec::new(),
-            });
-        }
-        let key = (
-            draft.name.clone(),
-            draft.kind.clone(),
-            draft.version.clone(),
-        );
-        let shares_type_with_receiver = self.state.receiver_types.contains(&draft.kind);
-        if let Some(existing) = self
-            .state
-            .groups_by_key
-            .get(&key)
-            .and_then(|id| self.state.groups.get(id))
-        {
-            let mut differs = Vec::new();
-            if existing.description != draft.description {
-                differs.push("description");
-            }
-            if !same_members(&existing.event_receiver_ids, &draft.event_receiver_ids) {
-                differs.push("event_receiver_ids");
-            }
-            if !differs.is_empty() {
-                return Err(conflict("group", &key, existing.id.to_string(), differs));
-            }
-            let (group, id) = (existing.clone(), existing.id.to_string());
-            return Ok((
-                Outcome::Group {
-                    group,
-                    created: false,
-                    shares_type_with_receiver,
-                    messages: Vec::new(),
-                },
-                id,
-            ));
-        }
-        let group = Group {
-            id,
-            name: draft.name.clone(),
-            kind: draft.kind.clone(),
-            version: draft.version.clone(),
-            description: draft.description.clone(),
-            enabled: draft.enabled,
-            event_receiver_ids: draft.event_receiver_ids.clone(),
-            created_at: self.now,
-            updated_at: self.now,
-            active_from_seq: self.state.last_event_seq,
-        };
-        self.state.add_group(group.clone())?;
-        self.state.group_types.insert(group.kind.clone());
-        self.state.groups_by_key.insert(key, id);
-        self.plan.groups.push(group.clone());
-        let message = self.message(
-            NewMessage::about(MessageKind::GroupCreated).group(id, GroupState::of(&group)),
-            "",
-        );
-        self.audit_done(
-            id.to_string(),
-            format!("{} {} {}", draft.name, draft.kind, draft.version),
-        );
-        Ok((
-            Outcome::Group {
-                group,
-                created: true,
-                shares_type_with_receiver,
-                messages: vec![message],
-            },
-            id.to_string(),
-        ))
-    }
-
-    fn set_group_enabled(
-        &mut self,
-        id: GroupId,
-        enabled: bool,
-    ) -> Result<(Outcome, String), Refusal> {
-        let Some(group) = self.state.groups.get_mut(&id) else {
-            return Err(Refusal::NotFound {
-                kind: "group",
-                what: id.to_string(),
-                near: Vec::new(),
-            });
-        };
-        if group.enabled == enabled {
-            let outcome = Outcome::GroupEnabled {
-                group: group.clone(),
-                changed: false,
-                messages: Vec::new(),
-            };
-            return Ok((outcome, id.to_string()));
-        }
-        let turning = GateTurning {
-            id: id.to_string(),
-            name: group.name.clone(),
-            what: if enabled {
-                "put in force"
-            } else {
-                "put out of force"
-            },
-        };
-        event::agreed(
-            &self.command.turns,
-            Refusal::unconfirmed(None, vec![turning]),
-        )?;
-        group.enabled = enabled;
-        group.updated_at = self.now.max(group.updated_at.plus_micros(1));
-        if enabled {
-            group.active_from_seq = self.state.last_event_seq;
-        }
-        let group = group.clone();
-        self.plan.group_changes.push(GroupChange {
-            id,
-            enabled,
-            updated_at: group.updated_at,
-            active_from_seq: group.active_from_seq,
-        });
-        let message = self.message(
-            NewMessage::about(MessageKind::GroupModified).group(id, GroupState::of(&group)),
-            "",
-        );
-        self.audit_done(
-            id.to_string(),
-            if enabled { "enabled" } else { "disabled" }.to_owned(),
-        );
-        Ok((
-            Outcome::GroupEnabled {
-                group,
-                changed: true,
-                messages: vec![message],
-            },
-            id.to_string(),
-        ))
-    }
-
     /// Adds a message to the plan; `type_name` is empty for those whose type is fixed.
     fn message(&mut self, message: NewMessage, type_name: &str) -> MessageNote {
         self.state.last_message_seq += 1;
@@ -472,25 +280,6 @@ impl Writer<'_> {
         };
         (unit_id, name_id)
     }
-}
-
-fn conflict(
-    kind: &'static str,
-    key: &DefinitionKey,
-    existing: String,
-    differs: Vec<&'static str>,
-) -> Refusal {
-    Refusal::Conflict {
-        kind,
-        what: format!("{} {} {}", key.0, key.1, key.2),
-        existing,
-        differs,
-    }
-}
-
-/// Membership is a set: the order in which receivers are listed does not define a group.
-fn same_members(a: &[ReceiverId], b: &[ReceiverId]) -> bool {
-    a.len() == b.len() && a.iter().collect::<BTreeSet<_>>() == b.iter().collect::<BTreeSet<_>>()
 }
 
 #[cfg(test)]

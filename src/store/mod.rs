@@ -7,6 +7,7 @@
 
 mod copy;
 pub mod error;
+mod index;
 pub mod postgres;
 pub mod search;
 mod sql;
@@ -20,6 +21,7 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 
 pub use error::StoreError;
+pub use index::{IndexStore, LinkRow, RunRange, RunWindow};
 
 use crate::domain::command::{Command, Outcome};
 use crate::domain::event::Event;
@@ -45,7 +47,7 @@ pub type Decided = std::result::Result<Outcome, Refusal>;
 /// Reads are coarse and bounded; a list that is asked for by ids comes back without those that do
 /// not exist. Everything runs on any number of processes over one database.
 #[async_trait]
-pub trait Store: Send + Sync + fmt::Debug {
+pub trait Store: IndexStore + Send + Sync + fmt::Debug {
     /// Where the rows are and how they are kept.
     fn info(&self) -> &StoreInfo;
 
@@ -390,6 +392,12 @@ pub struct Counters {
     pub last_event_seq: i64,
     /// The newest message's position.
     pub last_message_seq: i64,
+    /// Pipeline runs.
+    pub runs: u64,
+    /// What events say that stand behind this position…
+    pub reindexed_to: i64,
+    /// …and not behind this one is not found out yet; 0 if there are none.
+    pub unindexed_to: i64,
     /// When the oldest event was recorded.
     pub first_event_at: Option<Timestamp>,
     /// When the newest event was recorded.

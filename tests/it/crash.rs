@@ -4,6 +4,8 @@
 //! The writers are this test binary, started again to run [`WRITER`] alone, with the file named in
 //! an environment variable. They print the id of each event as soon as it is acknowledged.
 
+mod said;
+
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
@@ -109,8 +111,8 @@ struct Writer {
 }
 
 impl Writer {
-    fn start(path: &Path, source: usize) -> Self {
-        let mut child = process::alone(WRITER)
+    fn start(writer: &str, path: &Path, source: usize) -> Self {
+        let mut child = process::alone(writer)
             .env(FILE, path)
             .env(SOURCE, source.to_string())
             .stdout(Stdio::piped())
@@ -182,18 +184,21 @@ impl Dice {
     }
 }
 
-/// Rounds of `writers` processes on one file that are all killed at some moment; then everything
-/// acknowledged has to be there.
-async fn kill_repeatedly(rounds: usize, writers: usize) {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("epr.db");
+/// Rounds of `writers` processes on one file that are all killed at some moment; gives what they
+/// acknowledged.
+fn killed_repeatedly(
+    writer: &str,
+    path: &Path,
+    rounds: usize,
+    writers: usize,
+) -> BTreeSet<EventId> {
     let mut dice = Dice(u64::try_from(writers).unwrap());
     let mut acknowledged = BTreeSet::new();
     let mut killed_early = 0;
     for round in 0..rounds {
         let started = Instant::now();
         let mut running: Vec<Writer> = (0..writers)
-            .map(|n| Writer::start(&path, 1 + round * writers + n))
+            .map(|n| Writer::start(writer, path, 1 + round * writers + n))
             .collect();
         if dice.below(4) == 0 {
             // While it starts: opens the file, migrates it, recovers what the last one left.
@@ -223,7 +228,14 @@ async fn kill_repeatedly(rounds: usize, writers: usize) {
         killed_early < rounds / 2,
         "{killed_early} rounds wrote nothing"
     );
+    acknowledged
+}
 
+/// Everything that was acknowledged by then has to be there.
+async fn kill_repeatedly(rounds: usize, writers: usize) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("epr.db");
+    let acknowledged = killed_repeatedly(WRITER, &path, rounds, writers);
     assert_whole(&path).await;
     let bench = Bench::at(&path, 0);
     let store = bench.store().await;

@@ -1,6 +1,7 @@
 //! What the tests are built from: a time and ids of their own, databases in folders of their own.
 
 pub(crate) mod engine;
+pub(crate) mod indexed;
 pub(crate) mod invariants;
 pub(crate) mod postgres;
 pub(crate) mod process;
@@ -125,7 +126,11 @@ pub(crate) fn record_payload(
         receiver_id: receiver,
         payload: Payload::new(payload),
     };
-    command(Action::RecordEvent { id, draft })
+    command(Action::RecordEvent {
+        id,
+        draft,
+        indexed: None,
+    })
 }
 
 /// The user of this machine, with every right.

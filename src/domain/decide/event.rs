@@ -1,11 +1,15 @@
 //! Recording one event: the row, its messages, and what it does to each gate.
 
+use std::sync::Arc;
+
+use super::indexing::Natural;
 use super::{NewEvent, NewMessage, Writer};
 use crate::domain::command::{GateEffect, Outcome, TurnPolicy};
 use crate::domain::event::{Event, EventDraft};
 use crate::domain::gate::{GateState, Latest, Turn, is_transition};
 use crate::domain::group::GroupState;
 use crate::domain::id::{EventId, ReceiverId};
+use crate::domain::indexed::Indexed;
 use crate::domain::message::MessageKind;
 use crate::domain::refusal::{GateTurning, Refusal};
 
@@ -14,6 +18,7 @@ impl Writer<'_> {
         &mut self,
         id: EventId,
         draft: &EventDraft,
+        indexed: Option<&Arc<Indexed>>,
     ) -> Result<(Outcome, String), Refusal> {
         let receiver_id = draft.receiver_id;
         let Some(receiver) = self.state.receivers.get(&receiver_id) else {
@@ -24,6 +29,10 @@ impl Writer<'_> {
             });
         };
         let receiver_type = receiver.kind.clone();
+        let natural = indexed.and_then(|indexed| Natural::of(draft, indexed));
+        if let Some((id, seq)) = natural.and_then(|natural| self.repeated(natural)) {
+            return Ok((Outcome::Repeated { id, seq }, id.to_string()));
+        }
         let latest = Latest {
             seq: self.state.last_event_seq + 1,
             success: draft.success,
@@ -66,12 +75,18 @@ impl Writer<'_> {
             unit_id,
             name_id,
         });
+        let mut id_conflict = None;
+        if let Some(indexed) = indexed {
+            id_conflict = natural.and_then(|natural| self.natural(natural, seq, id));
+            self.index(seq, indexed);
+        }
         let gates = gates.into_iter().map(GateTurn::into_effect).collect();
         Ok((
             Outcome::Event {
                 event: Box::new(event),
                 gates,
                 messages,
+                id_conflict,
             },
             id.to_string(),
         ))

@@ -8,9 +8,11 @@ use crate::domain::event::{Event, Payload};
 use crate::domain::gate::Latest;
 use crate::domain::group::{Group, GroupState};
 use crate::domain::id::{GroupId, ReceiverId};
+use crate::domain::indexed::{Indexed, Key};
 use crate::domain::message::MessageKind;
 use crate::domain::principal::Recorder;
 use crate::domain::receiver::DefinedReceiver;
+use crate::domain::run::RunChange;
 use crate::domain::time::Timestamp;
 use crate::domain::unit::{Unit, UnitKey};
 
@@ -37,6 +39,8 @@ pub struct Plan {
     pub idempotency: Vec<IdempotencyRow>,
     /// Audit rows.
     pub audit: Vec<AuditRow>,
+    /// What payloads say.
+    pub index: IndexPlan,
 }
 
 impl Plan {
@@ -49,7 +53,69 @@ impl Plan {
             && self.messages.is_empty()
             && self.idempotency.is_empty()
             && self.audit.is_empty()
+            && self.index.is_empty()
     }
+}
+
+/// Rows of what payloads say.
+#[derive(Debug, Default)]
+pub struct IndexPlan {
+    /// Whether all such rows that there are go first.
+    pub clear: bool,
+    /// What is kept beside events, by their positions.
+    pub facts: Vec<(i64, Arc<Indexed>)>,
+    /// Links, in their order and each once.
+    pub links: Vec<LinkRow>,
+    /// Natural keys with their contents.
+    pub natural: BTreeMap<(Key, Key), NaturalRow>,
+    /// Rows of runs, new and changed ones.
+    pub runs: Vec<RunChange>,
+    /// How often events came again.
+    pub repeats: BTreeMap<i64, i64>,
+    /// Whether another part of the log has been looked into.
+    pub moved: bool,
+    /// What the registry's row says of it all.
+    pub numbers: IndexNumbers,
+}
+
+/// What the registry's row says of what payloads say.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct IndexNumbers {
+    /// The greatest number of a row of a run.
+    pub last_run_num: i64,
+    /// Runs, other names of them not counted.
+    pub runs: i64,
+    /// The events behind this one are still to be looked into…
+    pub reindexed_to: i64,
+    /// …up to this one; 0 if there are none.
+    pub unindexed_to: i64,
+}
+
+impl IndexPlan {
+    /// Whether there is nothing to write.
+    pub fn is_empty(&self) -> bool {
+        !self.clear && !self.moved && self.facts.is_empty() && self.repeats.is_empty()
+    }
+}
+
+/// A link of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LinkRow {
+    /// Its key.
+    pub key: Key,
+    /// The event.
+    pub seq: i64,
+    /// The number of its role.
+    pub role: i64,
+}
+
+/// The first event with a natural key and a content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NaturalRow {
+    /// The event.
+    pub seq: i64,
+    /// Whether a later one stands there already.
+    pub exists: bool,
 }
 
 /// A group to change.

@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use super::DefinitionKey;
 use crate::domain::gate::Latest;
 use crate::domain::group::Group;
-use crate::domain::id::{GroupId, ReceiverId};
+use crate::domain::id::{EventId, GroupId, ReceiverId};
+use crate::domain::indexed::Key;
 use crate::domain::receiver::{DefinedReceiver, Receiver};
 use crate::domain::refusal::Refusal;
+use crate::domain::run::Runs;
 use crate::domain::time::Timestamp;
 use crate::domain::unit::UnitKey;
 use crate::limits;
@@ -47,6 +49,21 @@ pub struct State {
     pub latest: HashMap<(i64, ReceiverId), Latest>,
     /// What idempotency keys made, by principal and key.
     pub idempotency: HashMap<(String, String), FirstUse>,
+    /// What is known of what payloads say.
+    pub index: IndexState,
+}
+
+/// What is known of what payloads say.
+#[derive(Debug, Clone, Default)]
+pub struct IndexState {
+    /// Events with natural keys: by content, the first one's position and id.
+    pub natural: HashMap<Key, BTreeMap<Key, (i64, EventId)>>,
+    /// Runs.
+    pub runs: Runs,
+    /// The events behind this one are still to be looked into…
+    pub reindexed_to: i64,
+    /// …up to this one; 0 if there are none.
+    pub unindexed_to: i64,
 }
 
 /// The part of a receiver that decisions need.

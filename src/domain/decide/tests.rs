@@ -1,6 +1,7 @@
 mod definitions;
 mod folding;
 mod gates;
+mod indexing;
 mod keys;
 
 use std::sync::Arc;
@@ -10,8 +11,11 @@ use ulid::Ulid;
 use super::*;
 use crate::domain::command::TurnPolicy;
 use crate::domain::event::{EventDraft, Payload};
+use crate::domain::group::GroupDraft;
 use crate::domain::id::EventId;
+use crate::domain::message::MessageKind;
 use crate::domain::principal::{PrincipalKind, Recorder};
+use crate::domain::receiver::ReceiverDraft;
 use crate::limits;
 
 const NOW: Timestamp = Timestamp::from_micros(1_795_000_000_000_000);
@@ -125,6 +129,7 @@ fn event(id: u128, receiver: u128, name: &str, success: bool) -> Action {
     Action::RecordEvent {
         id: EventId::new(Ulid(id)),
         draft,
+        indexed: None,
     }
 }
 
@@ -337,11 +342,15 @@ fn log_only_is_the_commands_and_every_message_of_it_carries_it() {
 fn names_and_units_get_one_row_each() {
     let mut world = World::with([receiver(1)]);
     let other_version = |id| {
-        let Action::RecordEvent { id, mut draft } = event(id, 1, "u", true) else {
+        let Action::RecordEvent { id, mut draft, .. } = event(id, 1, "u", true) else {
             unreachable!()
         };
         draft.unit.version = "2".to_owned();
-        Action::RecordEvent { id, draft }
+        Action::RecordEvent {
+            id,
+            draft,
+            indexed: None,
+        }
     };
     let (plan, _) = world.batch(&[
         command(event(1, 1, "u", true)),

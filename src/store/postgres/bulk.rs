@@ -1,10 +1,9 @@
 //! Inserting the rows of a plan: a few as arrays in one statement, many by COPY.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
 
-use data_encoding::HEXLOWER;
-
+use super::copy::Rows;
+use super::index;
 use super::session::{Line, texts};
 use super::statements;
 use crate::domain::decide::Plan;
@@ -15,7 +14,7 @@ use crate::store::sql::{
 };
 use crate::store::{Result, StoreError};
 
-/// Inserts names, units, events, payloads, messages, idempotency keys and audit rows. Counters of
+/// Inserts names, units, events, payloads and what they say, messages, idempotency keys and audit rows. Counters of
 /// receivers, names and units and the newest events a trigger writes.
 pub(super) async fn insert(line: &mut Line, plan: &Plan, recorders: &Recorders) -> Result<()> {
     let rows = plan.names.len() + plan.units.len() + plan.events.len() + plan.messages.len();
@@ -27,11 +26,12 @@ pub(super) async fn insert(line: &mut Line, plan: &Plan, recorders: &Recorders) 
         copy_rows(line, plan, recorders).await?;
     }
     payloads(line, plan).await?;
+    index::insert(line, &plan.index).await?;
     keys(line, plan).await?;
     audit(line, plan, recorders).await
 }
 
-fn collect<T, U>(rows: &[T], column: impl Fn(&T) -> U) -> Vec<U> {
+pub(super) fn collect<T, U>(rows: &[T], column: impl Fn(&T) -> U) -> Vec<U> {
     rows.iter().map(column).collect()
 }
 
@@ -139,7 +139,7 @@ async fn copy_rows(line: &mut Line, plan: &Plan, recorders: &Recorders) -> Resul
         rows.end();
     }
     let done = line
-        .copy(DOING, statements::COPY_EVENTS, rows.0.into_bytes())
+        .copy(DOING, statements::COPY_EVENTS, rows.done())
         .await?;
     touched(DOING, done, plan.events.len())?;
 
@@ -163,7 +163,7 @@ async fn copy_rows(line: &mut Line, plan: &Plan, recorders: &Recorders) -> Resul
         rows.end();
     }
     let done = line
-        .copy(DOING, statements::COPY_MESSAGES, rows.0.into_bytes())
+        .copy(DOING, statements::COPY_MESSAGES, rows.done())
         .await?;
     touched(DOING, done, plan.messages.len())
 }
@@ -244,63 +244,4 @@ async fn audit(line: &mut Line, plan: &Plan, recorders: &Recorders) -> Result<()
         .bind(texts(rows.iter().map(|row| row.note.detail.clone())));
     let done = line.execute(DOING, query).await?;
     touched(DOING, done, rows.len())
-}
-
-/// Rows in COPY's text format: columns apart by tabs, a backslash before what would be taken for
-/// something else.
-#[derive(Default)]
-struct Rows(String);
-
-impl Rows {
-    fn between(&mut self) {
-        if !self.0.is_empty() && !self.0.ends_with('\n') {
-            self.0.push('\t');
-        }
-    }
-
-    fn int(&mut self, value: i64) {
-        self.between();
-        let _ = write!(self.0, "{value}");
-    }
-
-    fn int_or_null(&mut self, value: Option<i64>) {
-        match value {
-            Some(value) => self.int(value),
-            None => self.null(),
-        }
-    }
-
-    fn bool(&mut self, value: bool) {
-        self.between();
-        self.0.push(if value { 't' } else { 'f' });
-    }
-
-    fn bytes(&mut self, value: &[u8]) {
-        self.between();
-        self.0.push_str("\\\\x");
-        HEXLOWER.encode_append(value, &mut self.0);
-    }
-
-    fn null(&mut self) {
-        self.between();
-        self.0.push_str("\\N");
-    }
-
-    fn text(&mut self, value: &str) {
-        self.between();
-        for c in value.chars() {
-            match c {
-                '\\' => self.0.push_str("\\\\"),
-                '\t' => self.0.push_str("\\t"),
-                '\n' => self.0.push_str("\\n"),
-                '\r' => self.0.push_str("\\r"),
-                '\0' => self.0.push('\u{1}'),
-                c => self.0.push(c),
-            }
-        }
-    }
-
-    fn end(&mut self) {
-        self.0.push('\n');
-    }
 }

@@ -6,7 +6,7 @@ use crate::store::Result;
 use crate::store::sql::{Columns as _, Session as _};
 
 /// Each counts the rows that are not as they must be.
-const FAULTS: [(&str, &str); 10] = [
+const FAULTS: [(&str, &str); 13] = [
     (
         "positions of events have gaps, or the running number is another",
         "SELECT count(*) FROM registry WHERE last_event_seq <> (SELECT count(*) FROM event) \
@@ -54,6 +54,20 @@ const FAULTS: [(&str, &str); 10] = [
         "SELECT count(*) FROM latest l JOIN event e ON e.seq = l.seq WHERE e.unit_id <> l.unit_id \
          OR e.receiver_num <> l.receiver_num OR e.success <> l.success OR EXISTS (SELECT FROM event f \
          WHERE f.unit_id = l.unit_id AND f.receiver_num = l.receiver_num AND f.seq > l.seq)",
+    ),
+    (
+        "links of events of which is not known what they say",
+        "SELECT count(*) FROM link l LEFT JOIN facts f ON f.seq = l.seq WHERE f.seq IS NULL",
+    ),
+    (
+        "the number of runs",
+        "SELECT count(*) FROM registry WHERE runs <> (SELECT count(*) FROM run WHERE merged_into IS NULL) \
+         OR last_run_num <> (SELECT count(*) FROM run)",
+    ),
+    (
+        "names of runs that lead nowhere",
+        "SELECT count(*) FROM run r LEFT JOIN run t ON t.num = r.merged_into \
+         WHERE r.merged_into IS NOT NULL AND t.num IS NULL",
     ),
     (
         "time that goes back",

@@ -19,12 +19,21 @@ struct Migration {
 }
 
 /// All steps, in order.
-const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    name: "registry",
-    sql: include_str!("../../../migrations/postgres/0001_registry.sql"),
-    readable_from: 1,
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        name: "registry",
+        sql: include_str!("../../../migrations/postgres/0001_registry.sql"),
+        readable_from: 1,
+    },
+    Migration {
+        version: 2,
+        name: "correlation",
+        sql: include_str!("../../../migrations/postgres/0002_correlation.sql"),
+        // A binary without it would record events and not what they say.
+        readable_from: 2,
+    },
+];
 
 /// The schema that this binary is built for.
 pub fn built_for() -> i64 {

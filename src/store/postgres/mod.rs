@@ -9,9 +9,11 @@
 mod backup;
 mod bulk;
 mod check;
+mod copy;
 mod encryption;
 mod errors;
 mod follow;
+mod index;
 mod lines;
 mod migrate;
 mod open;

@@ -1,8 +1,8 @@
 //! The statements of this engine, where they are not those of all. Lists come as arrays.
 
 use crate::store::sql::{
-    Statements, counter_columns, event_columns, group_columns, receiver_columns, registry_columns,
-    unit_columns,
+    Statements, counter_columns, event_columns, group_columns, receiver_columns, recorded_columns,
+    registry_columns, run_columns, runs_and_roots, unit_columns,
 };
 
 macro_rules! members {
@@ -80,6 +80,39 @@ pub(super) const INSERT_ROWS: &str = "WITH \
     UPDATE registry SET last_name_id = last_name_id + $32, last_unit_id = last_unit_id + $33, \
         last_event_seq = last_event_seq + $34, last_message_seq = last_message_seq + $35, \
         succeeded = succeeded + $36, failed = failed + $34 - $36, last_created_at = greatest(last_created_at, $37)";
+/// One journey for what payloads say.
+pub(super) const INSERT_INDEX: &str = "WITH \
+    f AS (INSERT INTO facts (seq, text) SELECT * FROM unnest($1::bigint[], $2::text[])), \
+    l AS (INSERT INTO link (key, seq, role) SELECT encode(x.key, 'hex')::uuid, x.seq, x.role \
+        FROM unnest($3::bytea[], $4::bigint[], $5::smallint[]) AS x (key, seq, role)), \
+    n AS (INSERT INTO natural_key AS o (key, content, seq) SELECT encode(x.key, 'hex')::uuid, encode(x.content, 'hex')::uuid, x.seq \
+        FROM unnest($6::bytea[], $7::bytea[], $8::bigint[]) AS x (key, content, seq) \
+        ON CONFLICT (key, content) DO UPDATE SET seq = least(o.seq, excluded.seq)), \
+    r AS (INSERT INTO run (num, key, merged_into, kind, id, source, pipeline, at, first_at, last_at, first_seq, last_seq, \
+        queued_at, started_at, finished_at, outcome, events, failed, standing, labels) \
+        SELECT x.num, encode(x.key, 'hex')::uuid, x.merged_into, x.kind, x.id, x.source, x.pipeline, x.at, x.first_at, \
+        x.last_at, x.first_seq, x.last_seq, x.queued_at, x.started_at, x.finished_at, x.outcome, x.events, x.failed, \
+        x.standing, x.labels FROM unnest($9::bigint[], $10::bytea[], $11::bigint[], $12::smallint[], $13::text[], $14::text[], \
+        $15::text[], $16::bigint[], $17::bigint[], $18::bigint[], $19::bigint[], $20::bigint[], $21::bigint[], $22::bigint[], \
+        $23::bigint[], $24::smallint[], $25::bigint[], $26::bigint[], $27::smallint[], $28::bytea[]) \
+        AS x (num, key, merged_into, kind, id, source, pipeline, at, first_at, last_at, first_seq, last_seq, \
+        queued_at, started_at, finished_at, outcome, events, failed, standing, labels) \
+        ON CONFLICT (num) DO UPDATE SET merged_into = excluded.merged_into, pipeline = excluded.pipeline, \
+        first_at = excluded.first_at, last_at = excluded.last_at, first_seq = excluded.first_seq, \
+        last_seq = excluded.last_seq, queued_at = excluded.queued_at, started_at = excluded.started_at, \
+        finished_at = excluded.finished_at, outcome = excluded.outcome, events = excluded.events, \
+        failed = excluded.failed, standing = excluded.standing, labels = excluded.labels), \
+    d AS (DELETE FROM run_label o USING unnest($29::bytea[], $30::bigint[], $31::bigint[]) AS x (label, at, num) \
+        WHERE o.label = encode(x.label, 'hex')::uuid AND o.at = x.at AND o.num = x.num), \
+    a AS (INSERT INTO run_label (label, at, num) SELECT encode(x.label, 'hex')::uuid, x.at, x.num \
+        FROM unnest($32::bytea[], $33::bigint[], $34::bigint[]) AS x (label, at, num)), \
+    t AS (INSERT INTO event_repeat AS o (seq, times) SELECT * FROM unnest($35::bigint[], $36::bigint[]) \
+        ON CONFLICT (seq) DO UPDATE SET times = o.times + excluded.times) \
+    UPDATE registry SET last_run_num = $37, runs = $38, reindexed_to = $39, unindexed_to = $40";
+pub(super) const CLEAR_INDEX: &str = "TRUNCATE facts, link, natural_key, run, run_label";
+pub(super) const COPY_FACTS: &str = "COPY facts (seq, text) FROM STDIN";
+pub(super) const COPY_LINKS: &str = "COPY link (key, seq, role) FROM STDIN";
+pub(super) const COPY_NATURAL_KEYS: &str = "COPY natural_key (key, content, seq) FROM STDIN";
 pub(super) const INSERT_PAYLOADS: &str =
     "INSERT INTO payload (event_seq, deflated) SELECT * FROM unnest($1::bigint[], $2::bytea[])";
 pub(super) const INSERT_IDEMPOTENCY: &str = "INSERT INTO idempotency (key, digest, result, created_at) \
@@ -98,6 +131,7 @@ pub(super) const REGISTRY_ID: &str = "SELECT id FROM registry";
 #[cfg(test)]
 pub(super) const OWN: &[(&str, &str)] = &[
     ("INSERT_ROWS", INSERT_ROWS),
+    ("INSERT_INDEX", INSERT_INDEX),
     ("INSERT_PAYLOADS", INSERT_PAYLOADS),
     ("INSERT_IDEMPOTENCY", INSERT_IDEMPOTENCY),
     ("INSERT_AUDIT", INSERT_AUDIT),
@@ -136,6 +170,17 @@ impl Statements for PostgresStatements {
         WHERE unit_id = k.unit_id AND receiver_num = r.num OFFSET 0) l";
     const IDEMPOTENCY: &'static str =
         "SELECT key, digest, result FROM idempotency WHERE key = ANY($1)";
+    const NATURAL_KEYS: &'static str = "SELECT w.place - 1, uuid_send(n.content), n.seq, e.id \
+        FROM unnest($1::bytea[]) WITH ORDINALITY AS w (pair, place) CROSS JOIN LATERAL (SELECT \
+        encode(substring(w.pair FROM 1 FOR 16), 'hex')::uuid AS key, \
+        encode(substring(w.pair FROM 17), 'hex')::uuid AS content) k \
+        CROSS JOIN LATERAL ((SELECT content, seq FROM natural_key WHERE key = k.key ORDER BY content LIMIT 2) \
+        UNION ALL (SELECT content, seq FROM natural_key WHERE key = k.key AND content = k.content)) n \
+        CROSS JOIN LATERAL (SELECT id FROM event WHERE seq = n.seq OFFSET 0) e";
+    const RUNS: &'static str = runs_and_roots!(
+        "uuid_send(r.key)",
+        "SELECT r.num, r.merged_into FROM unnest($1::bytea[]) AS k (key) JOIN run r ON r.key = encode(k.key, 'hex')::uuid"
+    );
 
     const INSERT_GROUP_MEMBERS: &'static str = "INSERT INTO group_member (group_num, position, receiver_num) \
         SELECT g.num, w.place - 1, r.num FROM unnest($2::text[]) WITH ORDINALITY AS w (id, place) \
@@ -207,4 +252,50 @@ impl Statements for PostgresStatements {
         WHERE l.receiver_num = r.num ORDER BY l.seq DESC LIMIT $2) u";
     const UNIT_IDS: &'static str = "SELECT key, id FROM unit WHERE key = ANY($1)";
     const UNITS: &'static str = unit_columns!("WHERE u.id = ANY($1)");
+    const LINKS_NEWEST: &'static str = "SELECT k.place - 1, (SELECT coalesce(json_agg(json_build_array(l.seq, l.role)), '[]')::text \
+        FROM (SELECT seq, role FROM link WHERE key = encode(k.key, 'hex')::uuid AND seq > $3 AND seq < $4 \
+        ORDER BY seq DESC, role DESC LIMIT $2) l) \
+        FROM unnest($1::bytea[]) WITH ORDINALITY AS k (key, place)";
+    const LINKS_OLDEST: &'static str = "SELECT k.place - 1, (SELECT coalesce(json_agg(json_build_array(l.seq, l.role)), '[]')::text \
+        FROM (SELECT seq, role FROM link WHERE key = encode(k.key, 'hex')::uuid AND seq > $3 AND seq < $4 \
+        ORDER BY seq, role LIMIT $2) l) \
+        FROM unnest($1::bytea[]) WITH ORDINALITY AS k (key, place)";
+    const RECORDED: &'static str = recorded_columns!("WHERE e.seq = ANY($1)");
+    const RUNS_IN_KEYS: &'static str = runs_and_roots!(
+        "uuid_send(r.key)",
+        "SELECT num, merged_into FROM (SELECT num, merged_into FROM run WHERE key >= encode($1::bytea, 'hex')::uuid \
+         AND key <= encode($2::bytea, 'hex')::uuid ORDER BY key LIMIT $3) h"
+    );
+    const RUNS_OF_ID: &'static str = runs_and_roots!(
+        "uuid_send(r.key)",
+        "SELECT num, merged_into FROM (SELECT num, merged_into, id FROM run WHERE \"left\"(id, 255) = \"left\"($1, 255) \
+         ORDER BY num DESC LIMIT $2) i WHERE i.id = $1"
+    );
+    const LIST_RUNS: &'static str = run_columns!(
+        "uuid_send(r.key)",
+        "run r WHERE r.merged_into IS NULL AND (r.at, r.num) < ($1, $2) AND r.at >= $3 \
+         ORDER BY r.at DESC, r.num DESC LIMIT $4"
+    );
+    const LIST_RUNS_OF_PIPELINE: &'static str = run_columns!(
+        "uuid_send(r.key)",
+        "run r WHERE r.pipeline = $5 AND r.merged_into IS NULL AND (r.at, r.num) < ($1, $2) AND r.at >= $3 \
+         ORDER BY r.at DESC, r.num DESC LIMIT $4"
+    );
+    const LIST_RUNS_OF_LABEL: &'static str = run_columns!(
+        "uuid_send(r.key)",
+        "run_label l JOIN run r ON r.num = l.num WHERE l.label = encode($5::bytea, 'hex')::uuid \
+         AND (l.at, l.num) < ($1, $2) AND l.at >= $3 ORDER BY l.at DESC, l.num DESC LIMIT $4"
+    );
+    const LIST_RUNS_OPEN: &'static str = run_columns!(
+        "uuid_send(r.key)",
+        "run r WHERE r.standing = 1 AND (r.at, r.num) < ($1, $2) AND r.at >= $3 ORDER BY r.at DESC, r.num DESC LIMIT $4"
+    );
+    const LIST_RUNS_BAD: &'static str = run_columns!(
+        "uuid_send(r.key)",
+        "run r WHERE r.standing = 2 AND (r.at, r.num) < ($1, $2) AND r.at >= $3 ORDER BY r.at DESC, r.num DESC LIMIT $4"
+    );
+    const RUN_IDS: &'static str = "SELECT id, uuid_send(key) FROM run WHERE \"left\"(id, 255) >= $1 AND \"left\"(id, 255) < $2 \
+        ORDER BY \"left\"(id, 255), num LIMIT $3";
+    const RUN_MARKS: &'static str = "SELECT queued_at, started_at, finished_at, outcome FROM run WHERE pipeline = $1 \
+        AND merged_into IS NULL ORDER BY at DESC, num DESC LIMIT $2";
 }

@@ -1,10 +1,12 @@
 //! Of this engine alone: every statement is valid and none reads a whole table, whatever is known of
 //! the tables.
 
+mod hubs;
+
 use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, Row as _};
 
@@ -21,37 +23,71 @@ const MERGES: &str = "STREAMS_";
 /// Tables with one row, or a handful.
 const TINY: [&str; 2] = ["on registry", "on schema_version"];
 
+/// A server of its own, which ends with its standard input.
+struct Server {
+    process: Child,
+    /// It says more, and ends if nobody listens.
+    _says: BufReader<ChildStdout>,
+    url: String,
+}
+
+impl Server {
+    /// `None` where there are no programs of one; that is said.
+    fn start() -> Option<Self> {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/postgres");
+        let found = Command::new(&script).arg("where").output().unwrap();
+        if !found.status.success() {
+            println!(
+                "left out: plans on PostgreSQL, whose server is not installed (make test-deps)"
+            );
+            return None;
+        }
+        let mut process = Command::new(script)
+            .arg("run")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut says = BufReader::new(process.stdout.take().unwrap());
+        let mut url = String::new();
+        says.read_line(&mut url).unwrap();
+        Some(Self {
+            process,
+            _says: says,
+            url: url.trim_end().to_owned(),
+        })
+    }
+
+    /// A connection to a new registry, as the engine has it.
+    async fn connection(&self) -> PgConnection {
+        let options = PostgresOptions::parse(&self.url, &PostgresSettings::default()).unwrap();
+        let ids = CountingIds::new(Timestamp::from_micros(1_795_000_000_000_000));
+        open(&options, &ids).await.unwrap().close().await;
+        let mut connection = PgConnection::connect(&self.url).await.unwrap();
+        connection
+            .execute(sqlx::raw_sql(PREPARE_LINE))
+            .await
+            .unwrap();
+        connection
+    }
+
+    fn stop(&mut self) {
+        drop(self.process.stdin.take());
+        self.process.wait().unwrap();
+    }
+}
+
 #[tokio::test]
 async fn every_statement_is_valid_and_none_scans_a_table() {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/postgres");
-    let found = Command::new(&script).arg("where").output().unwrap();
-    if !found.status.success() {
-        println!("left out: plans on PostgreSQL, whose server is not installed (make test-deps)");
+    let Some(mut server) = Server::start() else {
         return;
-    }
-    let mut server = Command::new(script)
-        .arg("run")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut says = BufReader::new(server.stdout.take().unwrap()).lines();
-    let url = says.next().unwrap().unwrap();
-    let plans = plans(&url).await;
-    drop(server.stdin.take());
-    server.wait().unwrap();
+    };
+    let plans = plans(server.connection().await).await;
+    server.stop();
     insta::assert_snapshot!("plans", plans);
 }
 
-async fn plans(url: &str) -> String {
-    let options = PostgresOptions::parse(url, &PostgresSettings::default()).unwrap();
-    let ids = CountingIds::new(Timestamp::from_micros(1_795_000_000_000_000));
-    open(&options, &ids).await.unwrap().close().await;
-    let mut connection = PgConnection::connect(url).await.unwrap();
-    connection
-        .execute(sqlx::raw_sql(PREPARE_LINE))
-        .await
-        .unwrap();
+async fn plans(mut connection: PgConnection) -> String {
     let mut plans = String::new();
     for (name, sql) in PostgresStatements::ALL.iter().chain(OWN) {
         let name = *name;

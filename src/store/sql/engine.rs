@@ -60,7 +60,7 @@ pub(in crate::store) trait Engine: fmt::Debug + Send + Sync + 'static {
 }
 
 /// Reads on a connection, and on others as long as those at hand turn out to be dead.
-macro_rules! read {
+macro_rules! reading {
     ($store:ident, $session:ident => $read:expr) => {
         loop {
             let mut reader = $store.reader().await?;
@@ -72,6 +72,8 @@ macro_rules! read {
         }
     };
 }
+
+pub(super) use reading;
 
 #[async_trait]
 impl<E: Engine> Store for E {
@@ -88,7 +90,7 @@ impl<E: Engine> Store for E {
     }
 
     async fn receivers(&self, ids: &[ReceiverId]) -> Result<Vec<Receiver>> {
-        read!(self, session => definitions::receivers(session, ids))
+        reading!(self, session => definitions::receivers(session, ids))
     }
 
     async fn receiver_ids(
@@ -97,15 +99,15 @@ impl<E: Engine> Store for E {
         value: &TextMatch,
         limit: usize,
     ) -> Result<Vec<ReceiverId>> {
-        read!(self, session => definitions::receiver_ids(session, by, value, limit))
+        reading!(self, session => definitions::receiver_ids(session, by, value, limit))
     }
 
     async fn schema(&self, id: ReceiverId) -> Result<Option<String>> {
-        read!(self, session => load::schema(session, id))
+        reading!(self, session => load::schema(session, id))
     }
 
     async fn schemas(&self, ids: &[ReceiverId]) -> Result<Vec<(ReceiverId, String)>> {
-        read!(self, session => definitions::schemas(session, ids))
+        reading!(self, session => definitions::schemas(session, ids))
     }
 
     async fn find_receivers(
@@ -114,11 +116,11 @@ impl<E: Engine> Store for E {
         after: Position,
         limit: usize,
     ) -> Result<Page<Receiver>> {
-        read!(self, session => definitions::find_receivers(session, filter, after, limit))
+        reading!(self, session => definitions::find_receivers(session, filter, after, limit))
     }
 
     async fn groups(&self, ids: &[GroupId]) -> Result<Vec<Group>> {
-        read!(self, session => definitions::groups(session, ids))
+        reading!(self, session => definitions::groups(session, ids))
     }
 
     async fn find_groups(
@@ -127,11 +129,11 @@ impl<E: Engine> Store for E {
         after: Position,
         limit: usize,
     ) -> Result<Page<Group>> {
-        read!(self, session => definitions::find_groups(session, filter, after, limit))
+        reading!(self, session => definitions::find_groups(session, filter, after, limit))
     }
 
     async fn groups_of(&self, receivers: &[ReceiverId], limit: usize) -> Result<Vec<Group>> {
-        read!(self, session => definitions::groups_of(session, receivers, limit))
+        reading!(self, session => definitions::groups_of(session, receivers, limit))
     }
 
     async fn texts(
@@ -140,19 +142,19 @@ impl<E: Engine> Store for E {
         beginning: &str,
         limit: usize,
     ) -> Result<Vec<(String, String)>> {
-        read!(self, session => definitions::texts(session, of, beginning, limit))
+        reading!(self, session => definitions::texts(session, of, beginning, limit))
     }
 
     async fn event_seqs(&self, ids: &[EventId]) -> Result<Vec<i64>> {
-        read!(self, session => read::event_seqs(session, ids))
+        reading!(self, session => read::event_seqs(session, ids))
     }
 
     async fn events(&self, seqs: &[i64]) -> Result<Vec<Event>> {
-        read!(self, session => read::events(session, seqs))
+        reading!(self, session => read::events(session, seqs))
     }
 
     async fn payloads(&self, seqs: &[i64]) -> Result<Vec<(i64, String)>> {
-        read!(self, session => read::payloads(session, seqs))
+        reading!(self, session => read::payloads(session, seqs))
     }
 
     async fn stream(
@@ -162,11 +164,11 @@ impl<E: Engine> Store for E {
         order: Order,
         limit: usize,
     ) -> Result<Vec<i64>> {
-        read!(self, session => read::stream(session, stream, bounds, order, limit))
+        reading!(self, session => read::stream(session, stream, bounds, order, limit))
     }
 
     async fn stream_count(&self, stream: Stream) -> Result<u64> {
-        read!(self, session => read::stream_count(session, stream))
+        reading!(self, session => read::stream_count(session, stream))
     }
 
     async fn streams(
@@ -176,31 +178,31 @@ impl<E: Engine> Store for E {
         order: Order,
         limit: usize,
     ) -> Result<Vec<i64>> {
-        read!(self, session => read::streams(session, streams, bounds, order, limit))
+        reading!(self, session => read::streams(session, streams, bounds, order, limit))
     }
 
     async fn stream_counts(&self, streams: &[Stream]) -> Result<u64> {
-        read!(self, session => read::stream_counts(session, streams))
+        reading!(self, session => read::stream_counts(session, streams))
     }
 
     async fn seq_at(&self, at: Timestamp) -> Result<i64> {
-        read!(self, session => read::seq_at(session, at))
+        reading!(self, session => read::seq_at(session, at))
     }
 
     async fn names(&self, name: &TextMatch, limit: usize) -> Result<Vec<(i64, String)>> {
-        read!(self, session => read::names(session, name, limit))
+        reading!(self, session => read::names(session, name, limit))
     }
 
     async fn newest_names(&self, limit: usize) -> Result<Vec<String>> {
-        read!(self, session => read::newest_names(session, limit))
+        reading!(self, session => read::newest_names(session, limit))
     }
 
     async fn unit_ids(&self, keys: &[UnitKey]) -> Result<Vec<(UnitKey, i64)>> {
-        read!(self, session => read::unit_ids(session, keys))
+        reading!(self, session => read::unit_ids(session, keys))
     }
 
     async fn units(&self, ids: &[i64]) -> Result<Vec<(i64, Unit)>> {
-        read!(self, session => read::units(session, ids))
+        reading!(self, session => read::units(session, ids))
     }
 
     async fn units_by_name(
@@ -209,15 +211,15 @@ impl<E: Engine> Store for E {
         before: Position,
         limit: usize,
     ) -> Result<Vec<(i64, Unit)>> {
-        read!(self, session => read::units_by_name(session, name, before, limit))
+        reading!(self, session => read::units_by_name(session, name, before, limit))
     }
 
     async fn units_by_version(&self, name: i64, version: &str, limit: usize) -> Result<Vec<i64>> {
-        read!(self, session => read::units_by_version(session, name, version, limit))
+        reading!(self, session => read::units_by_version(session, name, version, limit))
     }
 
     async fn unit_receivers(&self, unit: i64, limit: usize) -> Result<Vec<ReceiverId>> {
-        read!(self, session => read::unit_receivers(session, unit, limit))
+        reading!(self, session => read::unit_receivers(session, unit, limit))
     }
 
     async fn latest(
@@ -225,7 +227,7 @@ impl<E: Engine> Store for E {
         units: &[i64],
         receivers: &[ReceiverId],
     ) -> Result<Vec<(i64, ReceiverId, Latest)>> {
-        read!(self, session => load::latest(session, units, receivers.iter().copied()))
+        reading!(self, session => load::latest(session, units, receivers.iter().copied()))
     }
 
     async fn latest_of(
@@ -234,19 +236,19 @@ impl<E: Engine> Store for E {
         before: Position,
         limit: usize,
     ) -> Result<Vec<(i64, i64)>> {
-        read!(self, session => read::latest_of(session, receiver, before, limit))
+        reading!(self, session => read::latest_of(session, receiver, before, limit))
     }
 
     async fn first_use(&self, principal: &str, key: &str) -> Result<Option<String>> {
-        read!(self, session => read::first_use(session, principal, key))
+        reading!(self, session => read::first_use(session, principal, key))
     }
 
     async fn messages(&self, after: i64, limit: usize) -> Result<Vec<MessageRecord>> {
-        read!(self, session => messages::page(session, after, limit))
+        reading!(self, session => messages::page(session, after, limit))
     }
 
     async fn changes(&self, after: i64, limit: usize) -> Result<Vec<Change>> {
-        read!(self, session => messages::changes(session, after, limit))
+        reading!(self, session => messages::changes(session, after, limit))
     }
 
     fn wakes(&self) -> watch::Receiver<u64> {
@@ -254,15 +256,15 @@ impl<E: Engine> Store for E {
     }
 
     async fn audit(&self, before: Position, limit: usize) -> Result<Vec<AuditEntry>> {
-        read!(self, session => read::audit(session, before, limit))
+        reading!(self, session => read::audit(session, before, limit))
     }
 
     async fn glance(&self, most: &GlanceLimits) -> Result<Glance> {
-        read!(self, session => glance::read(session, most))
+        reading!(self, session => glance::read(session, most))
     }
 
     async fn counters(&self) -> Result<Counters> {
-        read!(self, session => read::counters(session))
+        reading!(self, session => read::counters(session))
     }
 
     async fn prune(&self, cutoffs: &Cutoffs, limit: usize) -> Result<Pruned> {

@@ -4,9 +4,9 @@ use std::collections::{BTreeSet, HashMap};
 
 use sha2::{Digest, Sha256};
 
-use super::rows;
 use super::session::{Arg, Columns as _, Session};
 use super::statements::Statements as _;
+use super::{load_index, rows};
 use crate::domain::decide::{DefinitionKey, FirstUse, Needs, ReceiverHead, State};
 use crate::domain::gate::Latest;
 use crate::domain::group::Group;
@@ -81,6 +81,7 @@ pub(super) async fn state<S: Session>(
             state.idempotency.insert((*key).clone(), first);
         }
     }
+    load_index::state(session, row, needs, &mut state.index).await?;
     Ok(state)
 }
 

@@ -4,7 +4,9 @@
 
 mod apply;
 mod engine;
+mod engine_index;
 mod load;
+mod load_index;
 mod read;
 mod rows;
 mod session;
@@ -16,7 +18,7 @@ pub(super) use engine::Engine;
 pub(super) use load::text_key;
 pub(super) use session::{Arg, Columns, Recorders, Session, touched};
 pub(super) use statements::{
-    Statements, counter_columns, event_columns, group_columns, receiver_columns, registry_columns,
-    unit_columns,
+    Statements, counter_columns, event_columns, group_columns, receiver_columns, recorded_columns,
+    registry_columns, run_columns, runs_and_roots, unit_columns,
 };
 pub(super) use writing::{Memory, Step, check_readable, is_written, preview, prune, steps};

@@ -2,6 +2,7 @@
 
 pub(super) mod definitions;
 pub(super) mod glance;
+pub(super) mod index;
 pub(super) mod messages;
 
 use super::load::text_key;
@@ -412,5 +413,8 @@ fn counters_of(row: &impl Columns) -> Result<Counters> {
         first_event_at: time(8)?,
         last_event_at: time(9)?,
         last_message_seq: row.int(10)?,
+        runs: rows::count(row, 11)?,
+        reindexed_to: row.int(12)?,
+        unindexed_to: row.int(13)?,
     })
 }

@@ -9,8 +9,10 @@ use super::session::Columns;
 use crate::domain::event::Event;
 use crate::domain::group::Group;
 use crate::domain::id::{EventId, GroupId, ReceiverId};
+use crate::domain::indexed::Key;
 use crate::domain::principal::{PrincipalKind, Recorder};
 use crate::domain::receiver::Receiver;
+use crate::domain::run::{Marks, RunKey, RunName, RunOutcome, RunRow, RunSummary};
 use crate::domain::time::Timestamp;
 use crate::domain::unit::Unit;
 use crate::limits;
@@ -22,6 +24,16 @@ pub(super) fn string(row: &impl Columns, at: usize) -> Result<String> {
 
 pub(super) fn time(row: &impl Columns, at: usize) -> Result<Timestamp> {
     row.int(at).map(Timestamp::from_micros)
+}
+
+fn time_or_null(row: &impl Columns, at: usize) -> Result<Option<Timestamp>> {
+    Ok(row.int_or_null(at)?.map(Timestamp::from_micros))
+}
+
+/// 16 bytes.
+pub(super) fn key(row: &impl Columns, at: usize, table: &'static str) -> Result<Key> {
+    let key = row.bytes(at)?.try_into();
+    key.map_err(|_| StoreError::inconsistent(table, "key"))
 }
 
 pub(super) fn count(row: &impl Columns, at: usize) -> Result<u64> {
@@ -137,6 +149,47 @@ pub(super) fn event(row: &impl Columns) -> Result<Event> {
             .map_err(|_| StoreError::inconsistent("event", "digest"))?,
         payload_size: row.int(12)?,
         recorded_by: Arc::new(recorder(row, 13)?),
+    })
+}
+
+/// `queued_at, started_at, finished_at, outcome` from `at` on.
+pub(super) fn marks(row: &impl Columns, at: usize) -> Result<Marks> {
+    let outcome = row.int_or_null(at + 3)?.and_then(RunOutcome::from_code);
+    Ok(Marks {
+        queued: time_or_null(row, at)?,
+        started: time_or_null(row, at + 1)?,
+        finished: time_or_null(row, at + 2)?.zip(outcome),
+    })
+}
+
+/// The columns of `run_columns`.
+pub(super) fn run(row: &impl Columns) -> Result<RunRow> {
+    const TABLE: &str = "run";
+    let source = row.text_or_null(5)?.map(str::to_owned);
+    let name = RunName::from_parts(row.int(3)?, string(row, 4)?, source)
+        .ok_or_else(|| StoreError::inconsistent(TABLE, "kind"))?;
+    let (labels, rest) = row.bytes(18)?.as_chunks();
+    if !rest.is_empty() {
+        return Err(StoreError::inconsistent(TABLE, "labels"));
+    }
+    let summary = RunSummary {
+        num: row.int(0)?,
+        key: RunKey(key(row, 1, TABLE)?),
+        name,
+        pipeline: row.text_or_null(6)?.map(str::to_owned),
+        at: time(row, 7)?,
+        first_at: time(row, 8)?,
+        last_at: time(row, 9)?,
+        first_seq: row.int(10)?,
+        last_seq: row.int(11)?,
+        marks: marks(row, 12)?,
+        events: row.int(16)?,
+        failed: row.int(17)?,
+        labels: labels.to_vec(),
+    };
+    Ok(RunRow {
+        summary,
+        merged_into: row.int_or_null(2)?,
     })
 }
 

@@ -66,7 +66,8 @@ pub(in crate::store) trait Session: Send {
         args: Vec<Arg>,
     ) -> impl Future<Output = Result<u64>> + Send;
 
-    /// Inserts names, units, events with their payloads, messages, idempotency keys and audit rows.
+    /// Inserts names, units, events with their payloads and what these say, messages, idempotency keys
+    /// and audit rows.
     /// The recorders of the plan are known.
     fn insert(
         &mut self,

@@ -41,7 +41,8 @@ macro_rules! counter_columns {
         concat!(
             "SELECT succeeded, failed, receivers, groups, last_unit_id, last_message_seq - messages_pruned, \
              messages_pruned_to, last_event_seq, (SELECT created_at FROM event WHERE seq = 1), \
-             (SELECT created_at FROM event WHERE seq = last_event_seq), last_message_seq ",
+             (SELECT created_at FROM event WHERE seq = last_event_seq), last_message_seq, runs, reindexed_to, \
+             unindexed_to ",
             $rest
         )
     };
@@ -51,8 +52,8 @@ macro_rules! registry_columns {
     () => {
         "SELECT last_created_at, last_event_seq, last_message_seq, last_unit_id, last_name_id, id, succeeded, \
          failed, receivers, groups, messages_pruned_to, messages_pruned, \
-         definitions, (SELECT max(version) FROM schema_version), (SELECT max(readable_from) FROM schema_version) \
-         FROM registry"
+         definitions, (SELECT max(version) FROM schema_version), (SELECT max(readable_from) FROM schema_version), \
+         last_run_num, runs, reindexed_to, unindexed_to FROM registry"
     };
 }
 
@@ -66,8 +67,47 @@ macro_rules! unit_columns {
     };
 }
 
+/// `$key` is the engine's expression of a run's key as 16 bytes.
+macro_rules! run_columns {
+    ($key:literal, $rest:literal) => {
+        concat!(
+            "SELECT r.num, ",
+            $key,
+            ", r.merged_into, r.kind, r.id, r.source, r.pipeline, r.at, r.first_at, r.last_at, r.first_seq, r.last_seq, \
+             r.queued_at, r.started_at, r.finished_at, r.outcome, r.events, r.failed, r.labels FROM ",
+            $rest
+        )
+    };
+}
+
+/// Runs, and those that they are other names of. `$wanted` gives numbers and what they are merged into.
+macro_rules! runs_and_roots {
+    ($key:literal, $wanted:literal) => {
+        concat!(
+            "WITH RECURSIVE wanted (num, merged_into) AS (",
+            $wanted,
+            " UNION SELECT r.num, r.merged_into FROM wanted CROSS JOIN run r WHERE r.num = wanted.merged_into) ",
+            run_columns!($key, "wanted CROSS JOIN run r WHERE r.num = wanted.num")
+        )
+    };
+}
+
+/// Events with what they say.
+macro_rules! recorded_columns {
+    ($rest:literal) => {
+        concat!(
+            "SELECT e.seq, e.id, n.name, u.version, u.release, u.platform_id, u.package, r.type, e.success, e.created_at, \
+             e.payload_digest, coalesce(t.times, 0), f.text FROM event e JOIN facts f ON f.seq = e.seq \
+             JOIN unit u ON u.id = e.unit_id JOIN name n ON n.id = u.name_id JOIN receiver r ON r.num = e.receiver_num \
+             LEFT JOIN event_repeat t ON t.seq = e.seq ",
+            $rest
+        )
+    };
+}
+
 pub(in crate::store) use {
-    counter_columns, event_columns, group_columns, receiver_columns, registry_columns, unit_columns,
+    counter_columns, event_columns, group_columns, receiver_columns, recorded_columns,
+    registry_columns, run_columns, runs_and_roots, unit_columns,
 };
 
 macro_rules! statements {
@@ -102,6 +142,11 @@ statements! {
     /// One row: units, places of receivers, positions, outcomes as numbers, as a JSON array.
     LATEST;
     IDEMPOTENCY;
+    /// Of pairs of a natural key and a content: the place in the list, and the content, position and id
+    /// of events with this key: that with this content, and the first two by content.
+    NATURAL_KEYS;
+    /// Of keys: the runs, and those that they are other names of.
+    RUNS;
     RECORDER_ID = "SELECT id FROM recorder WHERE key = $1";
 
     // Writing a plan.
@@ -199,6 +244,25 @@ statements! {
         LEFT JOIN receiver r ON r.num = m.receiver_num LEFT JOIN receiver_group g ON g.num = m.group_num \
         LEFT JOIN event e ON e.seq = m.event_seq \
         LEFT JOIN receiver_schema s ON s.receiver_num = coalesce(m.receiver_num, e.receiver_num) WHERE m.seq > $1 ORDER BY m.seq LIMIT $2";
+    /// Of each key: its place in the list, and its first links as a JSON array of positions and roles.
+    LINKS_NEWEST;
+    LINKS_OLDEST;
+    RECORDED;
+    RUNS_IN_KEYS;
+    /// Of an id: the newest runs, and those that they are other names of.
+    RUNS_OF_ID;
+    LIST_RUNS;
+    LIST_RUNS_OF_PIPELINE;
+    LIST_RUNS_OF_LABEL;
+    LIST_RUNS_OPEN;
+    LIST_RUNS_BAD;
+    RUN_IDS;
+    PIPELINES = "WITH RECURSIVE p (name) AS (SELECT (SELECT pipeline FROM run WHERE merged_into IS NULL \
+        AND pipeline >= $1 AND pipeline < $2 ORDER BY pipeline LIMIT 1) UNION ALL SELECT (SELECT pipeline FROM run \
+        WHERE merged_into IS NULL AND pipeline > p.name AND pipeline < $2 ORDER BY pipeline LIMIT 1) FROM p \
+        WHERE p.name IS NOT NULL) SELECT name FROM p WHERE name IS NOT NULL LIMIT $3";
+    /// Of a pipeline: the marks of its newest runs.
+    RUN_MARKS;
     /// What changed, without what it is about.
     CHANGES = "SELECT m.seq, m.kind, u.key, r.id, g.id, m.created_at FROM message m LEFT JOIN event e ON e.seq = m.event_seq \
         LEFT JOIN unit u ON u.id = e.unit_id LEFT JOIN receiver r ON r.num = coalesce(m.receiver_num, e.receiver_num) \

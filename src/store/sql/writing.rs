@@ -120,7 +120,9 @@ pub(in crate::store) async fn is_written<S: Session>(
     session: &mut S,
     decided: &[Decided],
 ) -> Result<bool> {
-    use super::read::{definitions, event_seqs};
+    use super::read::{counters, definitions, event_seqs};
+    // What these say was there before, and is true in any case.
+    let mut told = !decided.is_empty();
     for outcome in decided.iter().flatten() {
         return match outcome {
             Outcome::Event { event, .. } => Ok(!event_seqs(session, &[event.id]).await?.is_empty()),
@@ -144,15 +146,27 @@ pub(in crate::store) async fn is_written<S: Session>(
                 let found = definitions::groups(session, &[group.id]).await?;
                 Ok(found.iter().any(|g| g.updated_at >= group.updated_at))
             }
+            Outcome::Reindexed {
+                done: true,
+                after,
+                to,
+            } => {
+                let now = counters(session).await?;
+                Ok((now.reindexed_to, now.unindexed_to) == (*after, *to))
+            }
+            Outcome::Repeated { .. } | Outcome::Replayed { .. } => continue,
             // These leave nothing that could be looked for.
             Outcome::Receiver { .. }
             | Outcome::Group { .. }
             | Outcome::GroupEnabled { .. }
-            | Outcome::Replayed { .. }
-            | Outcome::Audited => continue,
+            | Outcome::Reindexed { .. }
+            | Outcome::Audited => {
+                told = false;
+                continue;
+            }
         };
     }
-    Ok(false)
+    Ok(told)
 }
 
 /// Deletes what is older than `cutoffs`, looking at up to `limit` rows of each kind.

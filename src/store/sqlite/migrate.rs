@@ -41,6 +41,13 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         // A binary without it would count everything twice.
         readable_from: 3,
     },
+    Migration {
+        version: 4,
+        name: "correlation",
+        sql: include_str!("../../../migrations/sqlite/0004_correlation.sql"),
+        // A binary without it would record events and not what they say.
+        readable_from: 4,
+    },
 ];
 
 /// The schema that this binary is built for.

@@ -9,6 +9,7 @@ mod backup;
 mod environment;
 mod errors;
 mod follow;
+mod index;
 mod migrate;
 mod mounts;
 mod open;

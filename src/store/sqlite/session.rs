@@ -5,16 +5,19 @@ use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Row, Sqlite, SqliteConnection};
 
 use super::errors::Doing;
+use super::index;
 use super::statements::{self, SqliteStatements};
 use crate::domain::decide::Plan;
 use crate::domain::message::WIRE_VERSION;
 use crate::store::sql::{self, Arg, Columns, Recorders, Session, group_state, text_key, touched};
 use crate::store::{Result, StoreError};
 
-type Query = sqlx::query::Query<'static, Sqlite, SqliteArguments>;
+pub(super) type Query = sqlx::query::Query<'static, Sqlite, SqliteArguments>;
 
 /// A list as one bound value.
-fn json_list<T: serde::Serialize>(values: impl IntoIterator<Item = T>) -> Result<String> {
+pub(super) fn json_list<T: serde::Serialize>(
+    values: impl IntoIterator<Item = T>,
+) -> Result<String> {
     let values: Vec<T> = values.into_iter().collect();
     serde_json::to_string(&values).map_err(|error| StoreError::Statement {
         what: "bind a list".to_owned(),
@@ -59,7 +62,7 @@ impl Session for SqliteConnection {
         Ok(done.rows_affected())
     }
 
-    /// What follows from the rows, counters and newest events, triggers write.
+    /// What follows from event rows, counters and newest events, triggers write.
     async fn insert(&mut self, plan: &Plan, recorders: &Recorders) -> Result<()> {
         let rows = plan.names.len() + plan.units.len() + plan.events.len() + plan.messages.len();
         if rows > 0 {
@@ -78,6 +81,7 @@ impl Session for SqliteConnection {
                 execute(self, "insert a payload", query, 1).await?;
             }
         }
+        index::insert(self, &plan.index).await?;
         for row in &plan.idempotency {
             let query = sqlx::query(statements::INSERT_IDEMPOTENCY)
                 .bind(text_key(&[&row.principal, &row.key]))
@@ -101,7 +105,7 @@ impl Session for SqliteConnection {
 }
 
 /// Runs a statement that has to touch exactly so many rows.
-async fn execute(
+pub(super) async fn execute(
     connection: &mut SqliteConnection,
     doing: &'static str,
     query: Query,

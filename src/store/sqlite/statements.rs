@@ -1,8 +1,8 @@
 //! The statements of this engine, where they are not those of all. Lists come as one JSON array.
 
 use crate::store::sql::{
-    Statements, counter_columns, event_columns, group_columns, receiver_columns, registry_columns,
-    unit_columns,
+    Statements, counter_columns, event_columns, group_columns, receiver_columns, recorded_columns,
+    registry_columns, run_columns, runs_and_roots, unit_columns,
 };
 
 macro_rules! members {
@@ -43,6 +43,55 @@ macro_rules! insert_messages {
     };
 }
 
+macro_rules! insert_facts {
+    () => {
+        "INSERT INTO facts (seq, text) SELECT value ->> 0, value ->> 1 FROM jsonb_each($1)"
+    };
+}
+
+macro_rules! insert_links {
+    () => {
+        "INSERT INTO link (key, seq, role) SELECT unhex(value ->> 0), value ->> 1, value ->> 2 FROM jsonb_each($2)"
+    };
+}
+
+macro_rules! insert_natural_keys {
+    () => {
+        "INSERT INTO natural_key (key, content, seq) SELECT unhex(value ->> 0), unhex(value ->> 1), value ->> 2 \
+            FROM jsonb_each($3) WHERE true ON CONFLICT (key, content) DO UPDATE SET seq = min(seq, excluded.seq)"
+    };
+}
+
+macro_rules! insert_runs {
+    () => {
+        "INSERT INTO run (num, key, merged_into, kind, id, source, pipeline, at, place, first_at, last_at, first_seq, last_seq, \
+            queued_at, started_at, finished_at, outcome, events, failed, standing, labels) SELECT value ->> 0, \
+            unhex(value ->> 1), value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7, value ->> 0, value ->> 8, \
+            value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13, value ->> 14, value ->> 15, value ->> 16, \
+            value ->> 17, value ->> 18, unhex(value ->> 19) FROM jsonb_each($4) WHERE true ON CONFLICT (num) DO UPDATE SET \
+            merged_into = excluded.merged_into, pipeline = excluded.pipeline, first_at = excluded.first_at, \
+            last_at = excluded.last_at, first_seq = excluded.first_seq, last_seq = excluded.last_seq, \
+            queued_at = excluded.queued_at, started_at = excluded.started_at, finished_at = excluded.finished_at, \
+            outcome = excluded.outcome, events = excluded.events, failed = excluded.failed, \
+            standing = excluded.standing, labels = excluded.labels"
+    };
+}
+
+macro_rules! change_labels {
+    () => {
+        "DELETE FROM run_label WHERE (label, at, num) IN (SELECT unhex(value ->> 0), value ->> 1, value ->> 2 \
+            FROM jsonb_each($5)); INSERT INTO run_label (label, at, num) SELECT unhex(value ->> 0), value ->> 1, value ->> 2 \
+            FROM jsonb_each($6)"
+    };
+}
+
+macro_rules! count_repeats {
+    () => {
+        "INSERT INTO event_repeat (seq, times) SELECT value ->> 0, value ->> 1 FROM jsonb_each($7) WHERE true \
+            ON CONFLICT (seq) DO UPDATE SET times = times + excluded.times"
+    };
+}
+
 /// Takes the lock, and reads what each write begins with.
 pub(super) const BEGIN: &str = concat!("BEGIN IMMEDIATE; ", registry_columns!());
 /// One round for the rows of all commands; an empty list writes nothing. Elements are read as JSONB,
@@ -56,6 +105,22 @@ pub(super) const INSERT_ROWS: &str = concat!(
     "; ",
     insert_messages!()
 );
+/// One round for what payloads say.
+pub(super) const INSERT_INDEX: &str = concat!(
+    insert_facts!(),
+    "; ",
+    insert_links!(),
+    "; ",
+    insert_natural_keys!(),
+    "; ",
+    insert_runs!(),
+    "; ",
+    change_labels!(),
+    "; ",
+    count_repeats!(),
+    "; UPDATE registry SET last_run_num = $8, runs = $9, reindexed_to = $10, unindexed_to = $11"
+);
+pub(super) const CLEAR_INDEX: &str = "DELETE FROM facts; DELETE FROM link; DELETE FROM natural_key; DELETE FROM run; DELETE FROM run_label";
 pub(super) const INSERT_PAYLOAD: &str = "INSERT INTO payload (event_seq, deflated) VALUES ($1, $2)";
 pub(super) const INSERT_IDEMPOTENCY: &str =
     "INSERT INTO idempotency (key, digest, result, created_at) VALUES ($1, $2, $3, $4)";
@@ -69,6 +134,8 @@ pub(super) const REGISTRY_ID: &str =
 pub(super) const OWN: &[(&str, &str)] = &[
     ("BEGIN", BEGIN),
     ("INSERT_ROWS", INSERT_ROWS),
+    ("INSERT_INDEX", INSERT_INDEX),
+    ("CLEAR_INDEX", CLEAR_INDEX),
     ("INSERT_PAYLOAD", INSERT_PAYLOAD),
     ("INSERT_IDEMPOTENCY", INSERT_IDEMPOTENCY),
     ("INSERT_AUDIT", INSERT_AUDIT),
@@ -107,6 +174,15 @@ impl Statements for SqliteStatements {
         WHERE l.unit_id = k.value AND l.receiver_num = wanted.num";
     const IDEMPOTENCY: &'static str = "SELECT key, digest, result FROM idempotency WHERE key IN \
         (SELECT unhex(value) FROM json_each($1))";
+    const NATURAL_KEYS: &'static str = "SELECT w.key, n.content, n.seq, e.id FROM json_each($1) w CROSS JOIN natural_key n \
+        CROSS JOIN event e WHERE n.key = unhex(substr(w.value, 1, 32)) AND n.content IN (SELECT content FROM natural_key m \
+        WHERE m.key = unhex(substr(w.value, 1, 32)) ORDER BY m.content LIMIT 2) AND e.seq = n.seq \
+        UNION ALL SELECT w.key, n.content, n.seq, e.id FROM json_each($1) w CROSS JOIN natural_key n CROSS JOIN event e \
+        WHERE n.key = unhex(substr(w.value, 1, 32)) AND n.content = unhex(substr(w.value, 33)) AND e.seq = n.seq";
+    const RUNS: &'static str = runs_and_roots!(
+        "r.key",
+        "SELECT r.num, r.merged_into FROM json_each($1) k CROSS JOIN run r WHERE r.key = unhex(k.value)"
+    );
 
     const INSERT_GROUP_MEMBERS: &'static str = "INSERT INTO group_member (group_num, position, receiver_num) \
         SELECT g.num, j.key, r.num FROM receiver_group g CROSS JOIN json_each($2) j CROSS JOIN receiver r \
@@ -150,4 +226,45 @@ impl Statements for SqliteStatements {
     const UNIT_IDS: &'static str =
         "SELECT key, id FROM unit WHERE key IN (SELECT unhex(value) FROM json_each($1))";
     const UNITS: &'static str = unit_columns!("WHERE u.id IN (SELECT value FROM json_each($1))");
+    const LINKS_NEWEST: &'static str = "SELECT k.key, (SELECT json_group_array(json_array(seq, role)) FROM (SELECT seq, role \
+        FROM link WHERE key = unhex(k.value) AND seq > $3 AND seq < $4 ORDER BY seq DESC, role DESC LIMIT $2)) FROM json_each($1) k";
+    const LINKS_OLDEST: &'static str = "SELECT k.key, (SELECT json_group_array(json_array(seq, role)) FROM (SELECT seq, role \
+        FROM link WHERE key = unhex(k.value) AND seq > $3 AND seq < $4 ORDER BY seq, role LIMIT $2)) FROM json_each($1) k";
+    const RECORDED: &'static str =
+        recorded_columns!("WHERE e.seq IN (SELECT value FROM json_each($1))");
+    const RUNS_IN_KEYS: &'static str = runs_and_roots!(
+        "r.key",
+        "SELECT num, merged_into FROM (SELECT num, merged_into FROM run WHERE key >= $1 AND key <= $2 ORDER BY key LIMIT $3)"
+    );
+    const RUNS_OF_ID: &'static str = runs_and_roots!(
+        "r.key",
+        "SELECT num, merged_into FROM (SELECT num, merged_into FROM run WHERE id = $1 ORDER BY num DESC LIMIT $2)"
+    );
+    const LIST_RUNS: &'static str = run_columns!(
+        "r.key",
+        "run r WHERE r.merged_into IS NULL AND (r.at, r.place) < ($1, $2) AND r.at >= $3 \
+         ORDER BY r.at DESC, r.place DESC LIMIT $4"
+    );
+    const LIST_RUNS_OF_PIPELINE: &'static str = run_columns!(
+        "r.key",
+        "run r WHERE r.pipeline = $5 AND r.merged_into IS NULL AND (r.at, r.place) < ($1, $2) AND r.at >= $3 \
+         ORDER BY r.at DESC, r.place DESC LIMIT $4"
+    );
+    const LIST_RUNS_OF_LABEL: &'static str = run_columns!(
+        "r.key",
+        "run_label l CROSS JOIN run r WHERE l.label = $5 AND r.num = l.num AND (l.at, l.num) < ($1, $2) AND l.at >= $3 \
+         ORDER BY l.at DESC, l.num DESC LIMIT $4"
+    );
+    const LIST_RUNS_OPEN: &'static str = run_columns!(
+        "r.key",
+        "run r WHERE r.standing = 1 AND (r.at, r.place) < ($1, $2) AND r.at >= $3 ORDER BY r.at DESC, r.place DESC LIMIT $4"
+    );
+    const LIST_RUNS_BAD: &'static str = run_columns!(
+        "r.key",
+        "run r WHERE r.standing = 2 AND (r.at, r.place) < ($1, $2) AND r.at >= $3 ORDER BY r.at DESC, r.place DESC LIMIT $4"
+    );
+    const RUN_IDS: &'static str =
+        "SELECT id, key FROM run WHERE id >= $1 AND id < $2 ORDER BY id, num LIMIT $3";
+    const RUN_MARKS: &'static str = "SELECT queued_at, started_at, finished_at, outcome FROM run WHERE pipeline = $1 \
+        AND merged_into IS NULL ORDER BY at DESC, place DESC LIMIT $2";
 }

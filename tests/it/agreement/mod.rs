@@ -1,6 +1,8 @@
 //! Random sequences of operations: SQLite, PostgreSQL and a naive model in memory give the same answer
 //! to every one of them.
 
+mod index;
+mod indexed;
 mod memory;
 mod ops;
 mod rows;

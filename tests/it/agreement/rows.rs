@@ -14,6 +14,8 @@ use epr_mcp::domain::time::Timestamp;
 use epr_mcp::domain::unit::Unit;
 use epr_mcp::store::{AuditEntry, Counters, RecordText, Stream};
 
+use super::index::Index;
+
 /// Numbers of rows are places in these lists, from 1.
 #[derive(Debug, Default)]
 pub(super) struct Rows {
@@ -26,6 +28,7 @@ pub(super) struct Rows {
     pub(super) audit: Vec<AuditEntry>,
     pub(super) keys: HashMap<(String, String), FirstUse>,
     pub(super) last_created_at: Timestamp,
+    pub(super) index: Index,
 }
 
 /// The numbers of a list, newest first.
@@ -103,6 +106,7 @@ impl Rows {
             last_unit_id: self.units.len() as i64,
             last_name_id: self.names.len() as i64,
             idempotency: self.keys.clone(),
+            index: self.index.state(&self.events),
             ..State::default()
         };
         for defined in &self.receivers {
@@ -161,6 +165,7 @@ impl Rows {
             self.events.push((new.event, new.payload.text().to_owned()));
         }
         self.messages.extend(plan.messages);
+        self.index.apply(plan.index);
         for row in plan.idempotency {
             let first = FirstUse {
                 digest: row.digest,
@@ -257,6 +262,9 @@ impl Rows {
             messages_pruned_to: 0,
             last_event_seq: self.events.len() as i64,
             last_message_seq: self.messages.len() as i64,
+            runs: self.index.numbers.runs as u64,
+            reindexed_to: self.index.numbers.reindexed_to,
+            unindexed_to: self.index.numbers.unindexed_to,
             first_event_at: self.events.first().map(|(event, _)| event.created_at),
             last_event_at: self.events.last().map(|(event, _)| event.created_at),
         }

@@ -97,6 +97,36 @@ const FAULTS: &[(&str, &str)] = &[
          (SELECT DISTINCT unit_id, receiver_num FROM event) t) <> (SELECT count(*) FROM latest)",
     ),
     (
+        "facts, or a count of repeats, without their event",
+        "SELECT (SELECT count(*) FROM facts f LEFT JOIN event e ON e.seq = f.seq WHERE e.seq IS NULL) \
+         + (SELECT count(*) FROM event_repeat f LEFT JOIN event e ON e.seq = f.seq WHERE e.seq IS NULL)",
+    ),
+    (
+        "a link, or a natural key, of an event that says nothing",
+        "SELECT (SELECT count(*) FROM link l LEFT JOIN facts f ON f.seq = l.seq WHERE f.seq IS NULL) \
+         + (SELECT count(*) FROM natural_key n LEFT JOIN facts f ON f.seq = n.seq WHERE f.seq IS NULL)",
+    ),
+    (
+        "the number of runs, or their running number",
+        "SELECT count(*) FROM registry WHERE runs <> (SELECT count(*) FROM run WHERE merged_into IS NULL) \
+         OR last_run_num <> (SELECT count(*) FROM run) \
+         OR last_run_num <> (SELECT coalesce(max(num), 0) FROM run)",
+    ),
+    (
+        "another name of a run that leads nowhere, or is listed",
+        "SELECT count(*) FROM run r LEFT JOIN run t ON t.num = r.merged_into \
+         WHERE r.merged_into IS NOT NULL AND (t.num IS NULL OR r.standing <> 0)",
+    ),
+    (
+        "a label of something that is no run",
+        "SELECT count(*) FROM run_label l LEFT JOIN run r ON r.num = l.num AND r.at = l.at \
+         AND r.merged_into IS NULL WHERE r.num IS NULL",
+    ),
+    (
+        "a run whose labels are not those that it is listed by",
+        "SELECT count(*) FROM run r WHERE octet_length(labels) <> 16 * (SELECT count(*) FROM run_label l WHERE l.num = r.num)",
+    ),
+    (
         "time that goes back",
         "SELECT count(*) FROM event e JOIN event f ON f.seq = e.seq + 1 \
          WHERE f.created_at < e.created_at",

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use epr_mcp::domain::id::IdSource;
+use epr_mcp::domain::command::{Action, Outcome};
+use epr_mcp::domain::id::{EventId, IdSource};
 use epr_mcp::domain::refusal::Refusal;
 use epr_mcp::domain::schema::Documents;
+use epr_mcp::domain::search::DefinitionFilter;
 use epr_mcp::domain::time::SystemClock;
 use epr_mcp::domain::unit::Unit;
 use epr_mcp::registry::{Error, Heard, Opener, Parts, Registry, WriteOptions};
@@ -17,6 +19,7 @@ use epr_mcp::store::{Store, StoreError};
 
 use super::proxy::{Network, Proxy};
 use super::server::OwnServer;
+use crate::harness::indexed::{self, record_indexed};
 use crate::harness::invariants::{assert_completions_follow, assert_postgres_whole};
 use crate::harness::{self, ada, all_messages, event_input, unit};
 
@@ -332,6 +335,41 @@ async fn a_lost_answer_to_a_commit_is_resolved() {
     }
     let store = registry.store().await.unwrap();
     assert_eq!(store.counters().await.unwrap().succeeded, 10);
+    what_is_said_is_resolved_too(store.as_ref(), &proxy).await;
     registry.close().await;
     assert_postgres_whole(&OwnServer::url(server.port)).await;
+}
+
+/// What events say stands and falls with them.
+async fn what_is_said_is_resolved_too(store: &dyn Store, proxy: &Proxy) {
+    let all = DefinitionFilter::default();
+    let mut receivers = store.find_receivers(&all, None, 1).await.unwrap();
+    let receiver = receivers.rows.remove(0).id;
+    let ids = harness::ids(50);
+    let write = async |network, says| {
+        proxy.set(network);
+        let id = EventId::new(ids.next());
+        let command = record_indexed(id, receiver, &unit("said"), "{}", says);
+        let written = store.write(&[command], harness::START).await;
+        Some(written.ok()?.remove(0).unwrap())
+    };
+    let (answer, commit) = (Network::LosesCommitAnswer, Network::LosesCommit);
+    assert!(write(commit, indexed::once(1)).await.is_none());
+    let first = write(answer, indexed::once(1)).await;
+    assert!(matches!(first, Some(Outcome::Event { .. })), "{first:?}");
+    assert!(write(commit, indexed::once(1)).await.is_none());
+    let again = write(answer, indexed::once(1)).await;
+    assert!(matches!(again, Some(Outcome::Repeated { .. })), "{again:?}");
+    let seq = store.counters().await.unwrap().last_event_seq;
+    let found = store.recorded(&[seq]).await.unwrap().remove(0);
+    assert_eq!(found.repeats, 1);
+    for (network, done) in [(commit, false), (answer, true)] {
+        proxy.set(network);
+        let clear = harness::command(Action::ClearIndex);
+        let cleared = store.write(&[clear], harness::START).await;
+        assert_eq!(cleared.is_ok(), done, "{cleared:?}");
+        let said = store.recorded(&[seq]).await.unwrap();
+        assert_eq!(said.is_empty(), done);
+    }
+    proxy.set(Network::Whole);
 }

@@ -83,17 +83,17 @@ fn the_schema_is_made_on_first_use_and_an_older_or_newer_one_is_refused() {
     assert!(run(url, &["migrate", "--check"], &[]).status.success());
     let output = run(url, &["migrate"], &[]);
     assert!(
-        said(&output).contains("already at schema 1"),
+        said(&output).contains("already at schema 2"),
         "{}",
         said(&output)
     );
 
-    sql(url, "UPDATE epr_mcp.schema_version SET version = 0");
+    sql(url, "DELETE FROM epr_mcp.schema_version WHERE version > 1");
     let refused = Server::start(&Setup::at(url)).refusal("search_events", json!({}));
     assert!(refused.contains("epr-mcp migrate"), "{refused}");
     sql(
         url,
-        "UPDATE epr_mcp.schema_version SET version = 99, readable_from = 99",
+        "INSERT INTO epr_mcp.schema_version (version, name, readable_from, applied_by) VALUES (99, 'later', 99, 'a test')",
     );
     let refused = Server::start(&Setup::at(url)).refusal("search_events", json!({}));
     assert!(refused.contains("newer epr-mcp"), "{refused}");
@@ -108,7 +108,7 @@ fn a_database_that_is_migrated_under_a_running_server_is_left_alone_by_it() {
     server.id_of("create_receiver", any_receiver("all"));
     sql(
         &database.url,
-        "UPDATE epr_mcp.schema_version SET version = 99, readable_from = 99",
+        "INSERT INTO epr_mcp.schema_version (version, name, readable_from, applied_by) VALUES (99, 'later', 99, 'a test')",
     );
     let refused = server.refusal("create_event", event("all", "web", true, &json!({})));
     assert!(refused.contains("newer epr-mcp"), "{refused}");

@@ -319,6 +319,9 @@ pub(crate) async fn counters_count_everything(scene: Scene) {
             messages: 10,
             messages_pruned_to: 0,
             last_event_seq: 5,
+            runs: 0,
+            reindexed_to: 0,
+            unindexed_to: 0,
             first_event_at: Some(after_start(3 * SECOND)),
             last_event_at: Some(after_start(7 * SECOND)),
         }

@@ -3,6 +3,7 @@
 
 mod following;
 mod hostile;
+mod indexed;
 mod lists;
 mod messages;
 mod names;
@@ -11,6 +12,8 @@ mod payloads;
 mod postgres;
 mod processes;
 mod pruning;
+mod reindexing;
+mod runs;
 pub(crate) mod scene;
 mod sqlite;
 mod streams;
@@ -77,7 +80,28 @@ macro_rules! store_suite {
                     a_follower_is_woken_by_another_process_and_again_after_a_pause,
                     followers_of_one_store_are_woken_all,
                     under_32_writers_of_two_processes_each_change_is_seen_once_in_order;
+                indexed:
+                    links_come_by_key_in_the_order_of_their_events,
+                    an_event_comes_back_with_what_it_says,
+                    an_event_that_comes_again_is_counted_and_not_recorded_again,
+                    one_source_and_id_with_several_contents_are_told_apart,
+                    a_batch_that_is_copied_says_the_same_as_one_that_is_not,
+                    an_event_that_says_nothing_leaves_no_trace;
+                runs:
+                    a_run_is_found_by_all_its_names,
+                    runs_are_listed_by_everything_that_they_are_listed_by,
+                    runs_of_the_same_moment_are_listed_without_a_gap,
+                    what_is_usual_is_told_from_runs_that_ended,
+                    ids_and_pipelines_are_completed,
+                    an_id_longer_than_an_index_takes_is_found;
+                reindexing:
+                    what_is_found_out_anew_is_what_was_there,
+                    finding_out_anew_goes_on_where_it_ended_in_another_process,
+                    events_that_come_meanwhile_are_looked_into_at_once,
+                    two_processes_find_out_anew_together;
                 processes:
+                    an_event_that_two_processes_send_at_once_is_recorded_once,
+                    runs_that_two_processes_write_at_once_are_summed_up_whole,
                     several_processes_write_at_once_and_nothing_is_lost_or_doubled,
                     a_definition_made_by_two_processes_at_once_is_made_once,
                     an_idempotency_key_used_by_two_processes_at_once_works_once,

@@ -6,17 +6,19 @@ use std::sync::Arc;
 use epr_mcp::domain::command::{Command, Outcome};
 use epr_mcp::domain::id::{EventId, GroupId, IdSource, ReceiverId};
 use epr_mcp::domain::message::{MessageKind, MessageSubject};
+use epr_mcp::domain::run::RunName;
 use epr_mcp::domain::search::TextMatch;
 use epr_mcp::domain::time::SteppingClock;
 use epr_mcp::store::{Decided, Store, Stream};
 
 use super::scene::{Scene, recorded, write_all};
+use crate::harness::indexed::{self, record_indexed};
 use crate::harness::{
     self, SECOND, START, all_messages, create_group, create_receiver, record_event, unit,
 };
 
 /// Runs `work` on several new handles at the same time.
-async fn at_once<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
+pub(super) async fn at_once<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
     scene: &Scene,
     handles: usize,
     work: impl Fn(usize, Arc<dyn Store>) -> F,
@@ -38,7 +40,7 @@ async fn at_once<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
     results
 }
 
-fn source(n: usize) -> (harness::Ids, SteppingClock) {
+pub(super) fn source(n: usize) -> (harness::Ids, SteppingClock) {
     let n = i64::try_from(n).unwrap();
     (harness::ids(100 + n), SteppingClock::new(START, SECOND))
 }
@@ -120,6 +122,79 @@ pub(crate) async fn several_processes_write_at_once_and_nothing_is_lost_or_doubl
         .filter(|m| m.subject.kind() == MessageKind::GroupComplete)
         .count();
     assert_eq!(complete as u64, counters.succeeded);
+}
+
+pub(crate) async fn an_event_that_two_processes_send_at_once_is_recorded_once(scene: Scene) {
+    let receiver = scene.receiver("r").await;
+    let results = at_once(&scene, 3, |n, store| async move {
+        let (ids, clock) = source(n);
+        let mut decided = Vec::new();
+        for round in 0..20 {
+            let id = EventId::new(ids.next());
+            let event = record_indexed(id, receiver, &unit("u"), "{}", indexed::once(round));
+            decided.extend(write_all(store.as_ref(), &[event], &clock).await);
+        }
+        decided
+    })
+    .await;
+    let mut firsts = vec![BTreeSet::new(); 20];
+    let mut recorded = 0;
+    for decided in results {
+        for (round, decided) in decided.into_iter().enumerate() {
+            let id = match decided.unwrap() {
+                Outcome::Event { event, .. } => {
+                    recorded += 1;
+                    event.id
+                }
+                Outcome::Repeated { id, .. } => id,
+                other => panic!("{other:?}"),
+            };
+            firsts[round].insert(id);
+        }
+    }
+    assert_eq!(recorded, 20);
+    assert!(
+        firsts.iter().all(|ids| ids.len() == 1),
+        "everyone hears of the same one"
+    );
+    let seqs: Vec<i64> = (1..=20).collect();
+    let found = scene.store.recorded(&seqs).await.unwrap();
+    assert!(found.iter().all(|event| event.repeats == 2), "{found:?}");
+}
+
+pub(crate) async fn runs_that_two_processes_write_at_once_are_summed_up_whole(scene: Scene) {
+    const EVENTS: i64 = 60;
+    let receiver = scene.receiver("r").await;
+    at_once(&scene, 3, |n, store| async move {
+        let (ids, clock) = source(n);
+        for second in 0..EVENTS {
+            let id = (second % 5).to_string();
+            // What one of them calls by its source the others call by its id alone.
+            let run = if n == 0 { Some("/ci") } else { None };
+            let mut touch = indexed::of_run(&id, run, second);
+            touch.chain = Some(format!("chain {id}"));
+            let says = indexed::touching(touch);
+            let id = EventId::new(ids.next());
+            let event = record_indexed(id, receiver, &unit("u"), "{}", says);
+            write_all(store.as_ref(), &[event], &clock).await;
+        }
+    })
+    .await;
+    assert_eq!(scene.store.counters().await.unwrap().runs, 5);
+    for n in 0..5 {
+        let names = [
+            indexed::run_name(&n.to_string(), Some("/ci")),
+            indexed::run_name(&n.to_string(), None),
+            RunName::Chain(format!("chain {n}")),
+        ];
+        let keys = names.each_ref().map(RunName::key);
+        for (_, run) in scene.store.runs(&keys).await.unwrap() {
+            assert_eq!(run.name, names[0]);
+            assert_eq!(run.events, 3 * EVENTS / 5);
+            let times = (indexed::at(n), indexed::at(EVENTS - 5 + n));
+            assert_eq!((run.first_at, run.last_at), times);
+        }
+    }
 }
 
 /// What of a definition made several times at once: its id, and how often it was new.

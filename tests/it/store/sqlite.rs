@@ -53,6 +53,9 @@ fn new_file(journal: Journal) -> Arc<dyn Database> {
 
 /// Takes a file back to the first schema, as a binary of that time left it.
 const BACK_TO_THE_FIRST: &str = "\
+    DROP TABLE facts; DROP TABLE event_repeat; DROP TABLE link; DROP TABLE natural_key; DROP TABLE run; DROP TABLE run_label;\
+    ALTER TABLE registry DROP COLUMN last_run_num; ALTER TABLE registry DROP COLUMN runs;\
+    ALTER TABLE registry DROP COLUMN reindexed_to; ALTER TABLE registry DROP COLUMN unindexed_to;\
     DROP TRIGGER event_recorded; DROP TRIGGER message_written; DROP TRIGGER name_made; DROP TRIGGER unit_made;\
     ALTER TABLE registry DROP COLUMN definitions; ALTER TABLE registry DROP COLUMN messages_pruned;\
     ALTER TABLE registry DROP COLUMN messages_pruned_to; DELETE FROM schema_version WHERE version > 1;";
@@ -112,7 +115,11 @@ async fn a_file_of_the_first_schema_is_brought_up_to_date_and_used() {
     );
     assert_eq!(
         store.counters().await.unwrap(),
-        before,
+        epr_mcp::store::Counters {
+            // What these events say is still to be found out.
+            unindexed_to: before.last_event_seq,
+            ..before
+        },
         "what was there is there"
     );
     late.receiver("second").await;

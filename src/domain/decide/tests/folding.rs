@@ -179,6 +179,7 @@ fn commands() -> impl Strategy<Value = Vec<Command>> {
                     Action::RecordEvent {
                         id: EventId::new(Ulid(id)),
                         draft,
+                        indexed: None,
                     }
                 }
                 Step::Audit => Action::Audit(AuditNote {

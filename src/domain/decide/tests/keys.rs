@@ -58,6 +58,7 @@ fn repeated_event(id: u128) -> Action {
     Action::RecordEvent {
         id: EventId::new(Ulid(id)),
         draft,
+        indexed: None,
     }
 }
 
@@ -96,6 +97,7 @@ fn a_repeated_key_with_other_content_is_a_conflict_that_names_the_first() {
         let action = Action::RecordEvent {
             id: EventId::new(Ulid(2)),
             draft,
+            indexed: None,
         };
         assert_eq!(
             world.submit(keyed("ada", "k", action)).unwrap_err(),

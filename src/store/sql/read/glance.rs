@@ -23,9 +23,9 @@ pub(in crate::store::sql) async fn read<S: Session>(
         .await?;
     let mut glance = Glance {
         counters: counters_of(&row)?,
-        types: rows::list(&row, 11, "receiver")?,
+        types: rows::list(&row, 14, "receiver")?,
         groups: groups.rows,
-        names: rows::list(&row, 12, "name")?,
+        names: rows::list(&row, 15, "name")?,
         ..Glance::default()
     };
     let members: BTreeSet<ReceiverId> = glance
