@@ -1,0 +1,9 @@
+mod anomalies;
+mod contradictions;
+mod corpus;
+mod path;
+mod properties;
+mod rules;
+mod sample;
+mod texts;
+mod things;
