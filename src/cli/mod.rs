@@ -15,12 +15,14 @@ mod gate;
 mod generate;
 mod given;
 mod group;
+mod ingest;
 mod install;
 mod migrate;
 mod one_cpu;
 mod output;
 mod receiver;
 mod refused;
+mod reindex;
 mod session;
 mod setup;
 mod shell;
@@ -93,6 +95,15 @@ enum Command {
     /// Record and list events
     #[command(subcommand)]
     Event(event::EventCommand),
+    /// Record CDEvents, CloudEvents and EPR events of a file or of stdin, at full speed
+    #[command(
+        after_help = "Examples:\n  epr-mcp ingest events.ndjson\n  epr-mcp ingest --dry-run --explain one-event.json\n  \
+        kubectl logs -f cdevents-sink | epr-mcp ingest --announce -\n\n\
+        Exit code: 0 when everything was recorded or there already, 1 when some documents were refused, 2 when it could not go on."
+    )]
+    Ingest(Box<ingest::IngestArgs>),
+    /// Find out what recorded payloads say: after an upgrade, or anew
+    Reindex(reindex::ReindexArgs),
     /// Ask a gate, in a script
     #[command(subcommand)]
     Gate(gate::GateCommand),
@@ -236,6 +247,8 @@ fn run(options: Options, command: Command) -> anyhow::Result<ExitCode> {
             Command::Stdio(args) => stdio::run(options, *args, signals).await,
             Command::Demo(args) => demo::run(options, args, signals).await,
             Command::Gate(command) => gate::run(&options, command, &signals).await,
+            Command::Reindex(args) => reindex::run(&options, &args, &signals).await,
+            Command::Ingest(args) => ingest::run(&options, *args, &signals).await,
             command => tokio::select! {
                 done = plain(command, options) => done,
                 code = signals.told() => Ok(code),
@@ -314,7 +327,11 @@ async fn plain(command: Command, options: Options) -> anyhow::Result<ExitCode> {
         Command::Completions(args) => shell::completions(&args, Cli::command()),
         Command::Man(args) => shell::man(&args, Cli::command()),
         // They are told of signals.
-        Command::Stdio(_) | Command::Demo(_) | Command::Gate(_) => Ok(ExitCode::SUCCESS),
+        Command::Stdio(_)
+        | Command::Demo(_)
+        | Command::Gate(_)
+        | Command::Ingest(_)
+        | Command::Reindex(_) => Ok(ExitCode::SUCCESS),
     }
 }
 

@@ -41,6 +41,11 @@ impl Signals {
         Ok(signals)
     }
 
+    /// Whether one has come.
+    pub(super) fn is_told(&self) -> bool {
+        self.told.is_cancelled()
+    }
+
     /// Waits for the first one; gives the exit code of a command that it cuts off.
     pub(super) async fn told(&self) -> ExitCode {
         self.told.cancelled().await;

@@ -1,6 +1,6 @@
 //! How a team delivers: the four figures of DORA (deployment frequency, lead time for changes,
 //! change failure rate, time to restore), for each service in each environment. Pure: the caller
-//! finds the deployments and incidents of a window by [`delivery_key`](super::delivery_key), lets
+//! finds the deployments and incidents of a window by [`delivery_key`], lets
 //! [`LeadTimes`] find the change of each deployment, and gives both to [`Delivery::of`].
 //!
 //! What is counted, so that the figures can be trusted:

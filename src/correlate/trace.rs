@@ -2,7 +2,7 @@
 //! was made from, what built it, what tested, signed and published it, where it was deployed and what
 //! came after it there, which incidents name it; and which of these nothing is recorded of.
 //!
-//! A [`Trace`] is pure. It says what has to be read and is given it, in [`limits::trace::ROUNDS`]
+//! A [`Trace`] is pure. It says what has to be read and is given it, in [`crate::limits::trace::ROUNDS`]
 //! rounds of links and events at most:
 //!
 //! 1. what the anchor names, of all that it may mean; the first meaning that is recorded is taken;

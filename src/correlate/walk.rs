@@ -30,7 +30,7 @@
 //! **What runs come from** (changes, branches, repositories; [`sources`]) belongs to each run that came
 //! from it, and leads to no other run, unless it is what was asked about.
 //!
-//! **A unit** is the last resort ([`slice`]), and only where there is no chain.
+//! **A unit** is the last resort ([`mod@slice`]), and only where there is no chain.
 //!
 //! Where the question is about an event that belongs to a run only by such reasoning, the search begins
 //! anew from that run, so that the answer is the same whichever of its events was asked about. It is not

@@ -268,8 +268,7 @@ fn unwrapped(known: &[&'static Param], mut sent: Map<String, Value>) -> Map<Stri
         let (Some((key, value)), None) = (entries.next(), entries.next()) else {
             return sent;
         };
-        let holds_objects =
-            param_of(known, key).is_some_and(|p| matches!(p.kind, Kind::Object | Kind::Json));
+        let holds_objects = param_of(known, key).is_some_and(|p| p.kind.holds_objects());
         if holds_objects {
             return sent;
         }
@@ -342,6 +341,7 @@ fn kind_words(kind: Kind) -> String {
         Kind::Integer(least, most) => format!("a whole number from {least} to {most}"),
         Kind::Object => "a JSON object".to_owned(),
         Kind::Json => "JSON".to_owned(),
+        Kind::Documents => "one or several JSON objects".to_owned(),
         Kind::Word(words) => format!("one of {}", words.join(", ")),
     }
 }

@@ -7,14 +7,20 @@ use serde_json::{Value, json};
 use super::schema::Extras;
 use super::tool::ToolSpec;
 use super::tools::{
-    check_gate, create_event, create_group, create_receiver, describe_registry, fetch_event,
-    fetch_group, fetch_receiver, search_events, search_groups, search_receivers, set_group_enabled,
+    check_gate, correlate_pipeline_run, create_event, create_group, create_receiver,
+    delivery_metrics, describe_registry, fetch_event, fetch_group, fetch_receiver,
+    list_pipeline_runs, record_cdevent, search_events, search_groups, search_receivers,
+    set_group_enabled, trace_artifact,
 };
 
 /// All tools, in the order in which they are listed.
 pub(crate) static TOOLS: &[&ToolSpec] = &[
     &describe_registry::TOOL,
     &check_gate::TOOL,
+    &correlate_pipeline_run::TOOL,
+    &list_pipeline_runs::TOOL,
+    &trace_artifact::TOOL,
+    &delivery_metrics::TOOL,
     &search_events::TOOL,
     &search_receivers::TOOL,
     &search_groups::TOOL,
@@ -22,6 +28,7 @@ pub(crate) static TOOLS: &[&ToolSpec] = &[
     &fetch_receiver::TOOL,
     &fetch_group::TOOL,
     &create_event::TOOL,
+    &record_cdevent::TOOL,
     &create_receiver::TOOL,
     &create_group::TOOL,
     &set_group_enabled::TOOL,

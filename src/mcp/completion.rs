@@ -121,6 +121,7 @@ fn wanted(of: &str, argument: &str, filled: impl Fn(&str) -> Option<String>) -> 
     };
     let blank = match (of, argument) {
         ("epr://events/{id}", "id") => Blank::Event,
+        ("epr://runs/{run}" | "epr://runs/{run}/timeline" | "investigate_run", "run") => Blank::Run,
         ("epr://receivers/{id}", "id") | ("connect_ci", "receiver") => Blank::Receiver,
         ("epr://groups/{id}", "id") | ("connect_ci", "group") => group(UnitQuery::default()),
         ("epr://gates/{group}/{unit}", "group") => group(unit_of(filled("unit"))),
@@ -192,7 +193,7 @@ mod tests {
             }
             assert!(wanted(uri, "other", |_| None).is_none());
         }
-        assert_eq!(seen, 10);
+        assert_eq!(seen, 12);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use rmcp::ErrorData;
 use rmcp::model::{CallToolResult, ContentBlock};
 
+use super::render::Obj;
 use crate::domain::refusal::Refusal;
 use crate::domain::secrets::masked_tokens;
 use crate::domain::text::escape_hidden_in_json;
@@ -71,6 +72,19 @@ impl From<Error> for ToolError {
 impl From<Refusal> for ToolError {
     fn from(refusal: Refusal) -> Self {
         Self::Registry(Error::Refused(refusal))
+    }
+}
+
+/// Why one item of several was refused: a code, a sentence, the next step.
+pub(crate) fn refused_value(error: &Error) -> Obj {
+    match error {
+        Error::Refused(refusal) => Obj::new()
+            .put("code", refusal.code())
+            .put("error", refusal.to_string())
+            .put("next", refusal.next()),
+        Error::Internal { .. } => Obj::new()
+            .put("code", "internal")
+            .put("error", error.to_string()),
     }
 }
 

@@ -14,7 +14,7 @@ pub(crate) fn instructions(offers: impl Fn(&str) -> bool, demo: bool, confirm: b
     if demo {
         out.push_str("This registry holds made-up demo data.\n");
     }
-    let lines: [(&str, &str); 6] = [
+    let lines: [(&str, &str); 9] = [
         (
             "describe_registry",
             "Unknown registry, or what is there and who am I: describe_registry.",
@@ -22,6 +22,15 @@ pub(crate) fn instructions(offers: impl Fn(&str) -> bool, demo: bool, confirm: b
         (
             "check_gate",
             "May this version go, what blocks it, what waits: check_gate (one call answers).",
+        ),
+        (
+            "correlate_pipeline_run",
+            "What happened in a pipeline run, by its id, URL, an event, a commit or an artifact: correlate_pipeline_run; which \
+             runs there are: list_pipeline_runs.",
+        ),
+        (
+            "trace_artifact",
+            "Where an image, commit or service came from and runs: trace_artifact; how we deliver: delivery_metrics.",
         ),
         (
             "search_events",
@@ -35,6 +44,10 @@ pub(crate) fn instructions(offers: impl Fn(&str) -> bool, demo: bool, confirm: b
             "create_event",
             "Record that something happened: create_event. Only what really happened: its success may open a gate and \
              start deployments. Preview with dry_run: true.",
+        ),
+        (
+            "record_cdevent",
+            "Record CDEvents or CloudEvents of a CI system as they are: record_cdevent.",
         ),
         (
             "create_receiver",

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 pub(crate) mod gate;
 pub(crate) mod record;
+pub(crate) mod run;
 
 use serde_json::{Map, Value};
 

@@ -13,9 +13,10 @@ use serde_json::value::RawValue;
 pub(crate) use self::uri::Address;
 use super::error::protocol_error;
 use super::render::gate::unit_text;
-use super::render::{Obj, call, json_text, record};
+use super::render::{Obj, call, json_text, record, run};
 use super::tool::ToolCx;
 use super::tools::describe_registry;
+use crate::correlate::Section;
 use crate::domain::event::{WireEvent, WireReceiver};
 use crate::domain::receiver::DefinedReceiver;
 use crate::domain::search::EventFilter;
@@ -23,7 +24,7 @@ use crate::domain::secrets::{masked_json, masked_tokens};
 use crate::domain::text::{escape_hidden_in_json, quoted};
 use crate::domain::unit::{Unit, UnitQuery};
 use crate::limits;
-use crate::registry::{Error, EventView, SearchRequest};
+use crate::registry::{Error, EventView, RunAnswer, RunQuestion, SearchRequest};
 
 /// Events in one history.
 const HISTORY_EVENTS: usize = 50;
@@ -81,7 +82,7 @@ pub(crate) async fn list(
 }
 
 /// What addresses there are: the form, a name, what is there, and as what.
-const TEMPLATES: [(&str, &str, &str, &str); 5] = [
+const TEMPLATES: [(&str, &str, &str, &str); 7] = [
     (
         "epr://events/{id}",
         "event",
@@ -105,6 +106,18 @@ const TEMPLATES: [(&str, &str, &str, &str); 5] = [
         "history",
         "The newest events of a unit; the parts percent-encoded",
         JSON,
+    ),
+    (
+        "epr://runs/{run}",
+        "pipeline run",
+        "What happened in a pipeline run: {run} is run_…, or its id percent-encoded",
+        JSON,
+    ),
+    (
+        "epr://runs/{run}/timeline",
+        "timeline of a pipeline run",
+        "The events of a pipeline run in their order, as text",
+        TEXT,
     ),
     (
         "epr://gates/{group}/{unit}",
@@ -154,6 +167,8 @@ pub(crate) async fn read(cx: &ToolCx, uri: &str) -> Result<ReadResourceResult, E
             events(cx, EventFilter::default(), limits::PAGE_DEFAULT).await,
             JSON,
         ),
+        Address::Run(run) => (pipeline_run(cx, &run, false).await, JSON),
+        Address::RunTimeline(run) => (pipeline_run(cx, &run, true).await, TEXT),
         Address::History(unit) => (history(cx, unit).await, JSON),
         Address::Receiver(id) => (receiver(cx, &id).await, JSON),
         Address::Group(id) => (group(cx, &id).await, JSON),
@@ -246,6 +261,24 @@ async fn events(cx: &ToolCx, filter: EventFilter, limit: usize) -> Result<String
             .put("note", more)
             .into(),
     ))
+}
+
+/// What happened in a run, as JSON or as its timeline. Where several runs fit, which they are.
+async fn pipeline_run(cx: &ToolCx, run: &str, timeline: bool) -> Result<String, Error> {
+    let question = RunQuestion {
+        anchor: run.to_owned(),
+        events: None,
+    };
+    let answer = cx.registry().pipeline_run(&cx.principal, &question).await?;
+    let most = limits::FULL_ANSWER_BYTES;
+    Ok(match answer {
+        RunAnswer::Run(found) if timeline => {
+            run::story_text(&found, &[Section::Timeline], 0, most).0
+        }
+        RunAnswer::Run(found) => json_text(&run::story_json(&found, &[Section::All], 0, most)),
+        RunAnswer::Several(candidates) if timeline => run::candidates_text(run, &candidates),
+        RunAnswer::Several(candidates) => json_text(&run::candidates_json(&candidates)),
+    })
 }
 
 async fn group(cx: &ToolCx, id: &str) -> Result<String, Error> {

@@ -21,8 +21,17 @@ pub(crate) enum Kind {
     Object,
     /// Any JSON value, or its text.
     Json,
+    /// One or several JSON objects, or their text.
+    Documents,
     /// One of these words.
     Word(&'static [&'static str]),
+}
+
+impl Kind {
+    /// Whether an object may be its value.
+    pub(crate) const fn holds_objects(self) -> bool {
+        matches!(self, Self::Object | Self::Json | Self::Documents)
+    }
 }
 
 /// One parameter of a tool.
@@ -135,6 +144,7 @@ impl Param {
                 json!({"type": "integer", "minimum": least, "maximum": most})
             }
             Kind::Object | Kind::Json => json!({"type": "object"}),
+            Kind::Documents => json!({"type": "array", "items": {"type": "object"}}),
             Kind::Word(words) => json!({"type": "string", "enum": words}),
         };
         if let (Some(fields), false) = (schema.as_object_mut(), self.doc.is_empty()) {

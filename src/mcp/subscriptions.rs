@@ -104,7 +104,8 @@ impl What {
     fn of(uri: &str) -> Option<Self> {
         Some(match Address::parse(uri)? {
             Address::Overview => Self::Anything,
-            Address::LatestEvents => Self::Events,
+            // Any event may turn out to belong to a run, or to bring in others that do.
+            Address::LatestEvents | Address::Run(_) | Address::RunTimeline(_) => Self::Events,
             Address::History(unit) => Self::Unit(unit.key()),
             Address::Group(text) => Self::Group(Group::named(text)),
             Address::Gate { group, unit } => Self::Gate(Group::named(group), unit.key()),

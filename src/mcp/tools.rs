@@ -1,17 +1,22 @@
 //! The tools, one file each: what it is called, what it takes, what it does.
 
 pub(crate) mod check_gate;
+pub(crate) mod correlate_pipeline_run;
 pub(crate) mod create_event;
 pub(crate) mod create_group;
 pub(crate) mod create_receiver;
+pub(crate) mod delivery_metrics;
 pub(crate) mod describe_registry;
 pub(crate) mod fetch_event;
 pub(crate) mod fetch_group;
 pub(crate) mod fetch_receiver;
+pub(crate) mod list_pipeline_runs;
+pub(crate) mod record_cdevent;
 pub(crate) mod search_events;
 pub(crate) mod search_groups;
 pub(crate) mod search_receivers;
 pub(crate) mod set_group_enabled;
+pub(crate) mod trace_artifact;
 
 use super::args::Args;
 use crate::domain::search::{DefinitionFilter, TextMatch};

@@ -4,11 +4,13 @@
 //! looked at, the answer says that there is more.
 
 mod definitions;
+mod runs;
 mod units;
 
 use std::collections::{BTreeMap, HashSet};
 
 use self::definitions::{GROUPS, RECEIVERS, address, definitions, ids, repeated, texts};
+use self::runs::runs;
 use self::units::{Begun, part, units};
 use super::{Error, Registry, Result};
 use crate::domain::principal::{Principal, Scope};
@@ -39,6 +41,8 @@ pub enum Blank {
     },
     /// The id of an event.
     Event,
+    /// A pipeline run: its id or handle, or the name of its pipeline.
+    Run,
     /// A receiver: its name or type, or its id where these are not enough.
     Receiver,
     /// A group, likewise.
@@ -126,6 +130,7 @@ impl Registry {
                 }
             }
             Blank::Event => ids(store, RecordText::EventId, begun, &mut found).await?,
+            Blank::Run => runs(store, begun, &mut found).await?,
             Blank::Receiver => definitions(store, RECEIVERS, begun, &mut found).await?,
             Blank::Group { unit } => {
                 self.groups_of_unit(store, unit, begun, &mut found).await?;

@@ -1,16 +1,20 @@
 //! Recording and reading events.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
+use super::intake::{facts_of, may_say_something};
 use super::naming::{is_ambiguous, means_unit, names_receiver};
 use super::schemas::Findings;
 use super::views::{
     EventHead, EventInput, EventView, EventWritten, PayloadInput, UnitInput, Warning, WriteOptions,
 };
 use super::{Registry, Result, unexpected};
+use crate::correlate::indexed;
 use crate::domain::command::{Action, Outcome};
 use crate::domain::event::{Event, EventDraft, Payload};
 use crate::domain::id::{EventId, ReceiverId};
+use crate::domain::indexed::Indexed;
 use crate::domain::json::has_wide_integer;
 use crate::domain::principal::{Principal, Scope};
 use crate::domain::receiver::Receiver;
@@ -19,6 +23,10 @@ use crate::domain::text::quoted;
 use crate::domain::unit::UnitQuery;
 use crate::limits;
 use crate::store::Store;
+
+/// How much more memory than its text a payload takes while it is looked into: a value of 8 characters
+/// takes [`limits::JSON_NODE_BYTES`].
+const DECODED_COPIES: usize = 9;
 
 impl Registry {
     /// Records an event: checks it, has it written with its messages, and tells what it did to
@@ -94,8 +102,12 @@ impl Registry {
         if receiver.unchecked_refs {
             warnings.push(super::definitions::unchecked_refs());
         }
+        let indexed = self
+            .looked_into(draft.payload.shared(), &receiver.kind)
+            .await?;
         let action = Action::RecordEvent {
             id: EventId::new(self.inner.ids.next()),
+            indexed,
             draft,
         };
         match self.submit(principal, action, options).await? {
@@ -103,6 +115,7 @@ impl Registry {
                 event,
                 gates,
                 messages,
+                ..
             } => {
                 warnings.extend(self.storage_warning(store.as_ref(), options));
                 let waited: BTreeSet<ReceiverId> = gates
@@ -138,6 +151,31 @@ impl Registry {
         }
     }
 
+    /// What a payload says, if anything that is known here.
+    async fn looked_into(
+        &self,
+        payload: Arc<str>,
+        receiver_type: &str,
+    ) -> Result<Option<Arc<Indexed>>> {
+        if !may_say_something(&payload) {
+            return Ok(None);
+        }
+        let (bytes, receiver_type, now) = (payload.len(), receiver_type.to_owned(), self.now());
+        // Taken apart, a text takes many times its bytes.
+        let room = if bytes > limits::INLINE_PAYLOAD_BYTES {
+            Some(self.inner.schemas.room(bytes * DECODED_COPIES).await?)
+        } else {
+            None
+        };
+        let look = move || {
+            let facts = facts_of(&payload, &receiver_type);
+            let indexed = facts.map(|facts| Arc::new(indexed(&facts, false, now)));
+            drop(room);
+            Ok(indexed)
+        };
+        self.inner.schemas.blocking_if(bytes, look).await
+    }
+
     /// The event that the idempotency key recorded before, with its receiver.
     async fn first_event(
         &self,
@@ -160,7 +198,7 @@ impl Registry {
     }
 
     /// What is worth knowing of a payload; a secret in it is refused where that is wanted.
-    fn payload_warnings(&self, findings: Findings) -> Result<Vec<Warning>> {
+    pub(super) fn payload_warnings(&self, findings: Findings) -> Result<Vec<Warning>> {
         let mut warnings = Vec::new();
         if findings.duplicate_keys {
             warnings.push(Warning {

@@ -138,7 +138,7 @@ fn size(value: &Value) -> usize {
 
 /// Bytes that a payload takes at most while it is looked into. A value takes two bytes of text at
 /// least, with the comma that parts it from the next.
-fn weight(event: &Event) -> usize {
+pub(super) fn weight(event: &Event) -> usize {
     let bytes = usize::try_from(event.payload_size).unwrap_or(limits::PAYLOAD_BYTES);
     bytes + (bytes / 2 + 1).min(limits::JSON_NODES) * limits::JSON_NODE_BYTES
 }

@@ -3,19 +3,25 @@
 
 mod completing;
 mod definitions;
+mod delivery;
 mod error;
 mod events;
 mod follow;
 mod gates;
+mod intake;
 mod known;
+mod lineage;
 mod looking;
 mod naming;
 mod opening;
 mod overview;
+mod reindex;
 mod retention;
+mod runs;
 mod schemas;
 mod search;
 mod texts;
+
 mod views;
 
 use std::sync::Arc;
@@ -23,11 +29,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 pub use completing::{Blank, Completion};
+pub use delivery::{DeliveryFound, DeliveryQuestion};
 pub use error::{Error, Result};
 pub use follow::{Following, Heard};
+pub use intake::{Document, Intake, IntakeOptions, Taken};
+pub use lineage::TraceFound;
 pub use looking::Selected;
 pub use opening::{Opener, OpeningState};
 pub use overview::{GroupSummary, Overview, TypeSummary};
+pub use reindex::Reindexing;
+pub use runs::{
+    IndexState, ListedRun, RunAnswer, RunCandidate, RunCandidates, RunFilter, RunFound, RunList,
+    RunQuestion, RunStatus,
+};
 pub use schemas::Room;
 pub use search::{EventHit, EventSearch, GroupBy, SearchRequest};
 pub use views::{

@@ -26,6 +26,8 @@ pub struct Overview {
     pub groups: Vec<GroupSummary>,
     /// The unit names that were seen first most recently.
     pub names: Vec<String>,
+    /// Names of pipelines, in character order.
+    pub pipelines: Vec<String>,
 }
 
 /// One receiver type.
@@ -80,6 +82,11 @@ impl Registry {
             }
         }
         types.truncate(SHOWN_TYPES);
+        let pipelines = if glance.counters.runs > 0 {
+            store.pipelines("", SHOWN.names).await?
+        } else {
+            Vec::new()
+        };
         Ok(Overview {
             now: self.now(),
             store: store.info().clone(),
@@ -87,6 +94,7 @@ impl Registry {
             types,
             groups: summaries(&glance),
             names: glance.names,
+            pipelines,
         })
     }
 }

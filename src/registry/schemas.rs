@@ -180,7 +180,7 @@ impl Schemas {
     }
 
     /// Runs work over so many bytes: at once where they are few.
-    async fn blocking_if<T: Send + 'static>(
+    pub(super) async fn blocking_if<T: Send + 'static>(
         &self,
         bytes: usize,
         work: impl FnOnce() -> std::result::Result<T, Refusal> + Send + 'static,

@@ -7,9 +7,13 @@ use std::path::{Path, PathBuf};
 const MAY_USE: &[(&str, &[&str])] = &[
     ("limits", &["limits"]),
     ("domain", &["domain", "limits"]),
-    ("store", &["store", "domain", "limits"]),
-    ("registry", &["registry", "store", "domain", "limits"]),
-    ("mcp", &["mcp", "registry", "domain", "limits"]),
+    ("correlate", &["correlate", "domain", "limits"]),
+    ("store", &["store", "correlate", "domain", "limits"]),
+    (
+        "registry",
+        &["registry", "store", "correlate", "domain", "limits"],
+    ),
+    ("mcp", &["mcp", "registry", "correlate", "domain", "limits"]),
     ("config", &["config"]),
     ("telemetry", &["telemetry", "config"]),
     (
@@ -19,6 +23,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "mcp",
             "registry",
             "store",
+            "correlate",
             "domain",
             "limits",
             "config",

@@ -13,6 +13,7 @@
 //! | `commands` | defining, recording, searching and asking a gate from the command line |
 //! | `cli` | the other commands, settings, logs |
 //! | `install` | clients are connected, on every platform's places, and nothing of theirs is lost |
+//! | `runs` | CDEvents go in as they are, and the story of a pipeline run comes out |
 //! | `architecture` | the order of the modules |
 
 #![expect(
@@ -38,4 +39,5 @@ mod mcp;
 mod postgres;
 mod racing;
 mod registry;
+mod runs;
 mod store;

@@ -228,11 +228,11 @@ pub struct Lineage {
     pub sbom: Option<SbomAt>,
     /// Tests and scans.
     pub tested: Tested,
-    /// Deployments, newest first; at most [`bounds::LIST`].
+    /// Deployments, newest first; at most [`crate::limits::trace::LIST`].
     pub deployed: Vec<Deployed>,
-    /// Incidents, newest first; at most [`bounds::LIST`].
+    /// Incidents, newest first; at most [`crate::limits::trace::LIST`].
     pub incidents: Vec<Incident>,
-    /// Approvals, by time; at most [`bounds::LIST`].
+    /// Approvals, by time; at most [`crate::limits::trace::LIST`].
     pub approvals: Vec<Approval>,
     /// What nothing is recorded of.
     pub missing: Vec<Missing>,

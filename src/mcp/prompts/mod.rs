@@ -4,6 +4,7 @@
 //! be completed an arm in `completion`.
 
 mod connect_ci;
+mod investigate_run;
 mod release_readiness;
 
 use std::collections::BTreeMap;
@@ -77,7 +78,11 @@ struct Filled {
 }
 
 /// All there are.
-pub(crate) static PROMPTS: [&PromptSpec; 2] = [&release_readiness::PROMPT, &connect_ci::PROMPT];
+pub(crate) static PROMPTS: [&PromptSpec; 3] = [
+    &release_readiness::PROMPT,
+    &investigate_run::PROMPT,
+    &connect_ci::PROMPT,
+];
 
 impl PromptSpec {
     /// The names of its arguments.

@@ -17,6 +17,10 @@ pub(crate) enum Address {
     Group(String),
     /// `epr://history/{name}/{version}/{release}/{platform_id}/{package}`
     History(Unit),
+    /// `epr://runs/{run}`
+    Run(String),
+    /// `epr://runs/{run}/timeline`
+    RunTimeline(String),
     /// `epr://gates/{group}/{unit}`
     Gate {
         /// Id, name or type.
@@ -39,6 +43,10 @@ impl Address {
             Some(("events", id)) => one(id).map(Self::Event),
             Some(("receivers", id)) => one(id).map(Self::Receiver),
             Some(("groups", id)) => one(id).map(Self::Group),
+            Some(("runs", rest)) => match rest.rsplit_once('/') {
+                Some((run, "timeline")) => one(run).map(Self::RunTimeline),
+                _ => one(rest).map(Self::Run),
+            },
             Some(("gates", rest)) => {
                 let (group, unit) = rest.split_once('/')?;
                 Some(Self::Gate {
@@ -105,6 +113,14 @@ mod tests {
             Some(Address::Event("01X".into()))
         );
         assert_eq!(Address::parse("epr://overview"), Some(Address::Overview));
+        assert_eq!(
+            Address::parse("epr://runs/https%3A%2F%2Fci%2F1"),
+            Some(Address::Run("https://ci/1".into()))
+        );
+        assert_eq!(
+            Address::parse("epr://runs/run_x/timeline"),
+            Some(Address::RunTimeline("run_x".into()))
+        );
     }
 
     #[test]
@@ -116,6 +132,9 @@ mod tests {
             "epr://events/",
             "epr://events/a/b",
             "epr://gates/g",
+            "epr://runs/",
+            "epr://runs/a/b",
+            "epr://runs//timeline",
             "epr://history/a/b",
             "file:///etc",
         ] {

@@ -25,7 +25,7 @@ pub(crate) const TOOL: ToolSpec = ToolSpec {
     title: "Describe the registry",
     summary: "Time, principal, storage, counts, receiver types, groups with waiting units, newest names",
     description: "Start here in an unknown registry: server time, who you are and may do, where and whether data is \
-        kept, counts, receiver types, gates (groups) with how many units wait, newest unit names, warnings. On an empty \
+        kept, counts, receiver types, gates (groups) with how many units wait, newest unit names, pipelines, warnings. On an empty \
         registry it gives the first step.",
     toolset: "default",
     effect: Effect::Reads,
@@ -199,6 +199,24 @@ fn text(head: String, overview: &Overview, offers: impl Fn(&str) -> bool) -> Str
             listed(&names, ", ", 400, "search_events")
         );
     }
+    if counters.runs > 0 {
+        let names: Vec<String> = overview.pipelines.iter().map(|name| short(name)).collect();
+        let names = listed(&names, ", ", 300, "list_pipeline_runs");
+        let gap = if names.is_empty() {
+            ""
+        } else {
+            "; pipelines: "
+        };
+        let _ = writeln!(out, "{}{gap}{names}.", count(counters.runs, "pipeline run"));
+    }
+    let unread = counters.unindexed_to - counters.reindexed_to;
+    if unread > 0 {
+        let unread = count(u64::try_from(unread).unwrap_or_default(), "event");
+        let _ = writeln!(
+            out,
+            "Warning: {unread} have not been looked into for pipeline runs; epr-mcp reindex does so."
+        );
+    }
     for warning in store.warnings.iter().take(3) {
         let _ = writeln!(out, "Warning: {}", quoted_to(warning, 200));
     }
@@ -269,7 +287,15 @@ pub(crate) fn facts(server: &McpServer, principal: &Principal, overview: &Overvi
         .put("units", counters.units)
         .put("receivers", counters.receivers)
         .put("groups", counters.groups)
-        .put("messages", counters.messages);
+        .put("messages", counters.messages)
+        .put(
+            "pipeline_runs",
+            (counters.runs > 0).then_some(counters.runs),
+        )
+        .put(
+            "not_looked_into",
+            (counters.unindexed_to > 0).then(|| counters.unindexed_to - counters.reindexed_to),
+        );
     if let (Some(first), Some(last)) = (counters.first_event_at, counters.last_event_at) {
         counts = counts
             .show("first_event_at", first)
@@ -314,6 +340,7 @@ pub(crate) fn facts(server: &McpServer, principal: &Principal, overview: &Overvi
         .put("receiver_types", types)
         .put("groups", groups)
         .put("newest_names", overview.names.clone())
+        .put("pipelines", overview.pipelines.clone())
         .put("warnings", store.warnings.clone())
         .put("next", next(overview, |tool| server.offers(tool)))
         .into()

@@ -27,6 +27,7 @@ const TOOL_IS_ERROR = 5;
 const TOOLS = [
   "describe_registry", "check_gate", "search_events", "search_receivers", "search_groups", "fetch_event",
   "fetch_receiver", "fetch_group", "create_event", "create_receiver", "create_group", "set_group_enabled",
+  "record_cdevent", "correlate_pipeline_run", "list_pipeline_runs", "trace_artifact", "delivery_metrics",
 ];
 
 let passed = 0;
@@ -362,6 +363,8 @@ async function flow(era, folder) {
       "epr://groups/{id}",
       "epr://history/{name}/{version}/{release}/{platform_id}/{package}",
       "epr://receivers/{id}",
+      "epr://runs/{run}",
+      "epr://runs/{run}/timeline",
     ]);
   });
   await it("resources/read: overview and latest events", async () => {
@@ -392,7 +395,7 @@ async function flow(era, folder) {
   });
   await it("prompts/list and prompts/get: is this release ready?", async () => {
     const { prompts } = await mcp.method("prompts/list");
-    same(prompts.map((prompt) => prompt.name), ["release_readiness", "connect_ci"]);
+    same(prompts.map((prompt) => prompt.name), ["release_readiness", "investigate_run", "connect_ci"]);
     const args = ["--prompt-name", "release_readiness", "--prompt-args", "name=payments-api", "group=release-ready"];
     const { messages } = await mcp.method("prompts/get", args);
     same([messages.length, messages[0].role], [1, "user"]);
@@ -406,6 +409,24 @@ async function flow(era, folder) {
   await it("completion is declared; the Inspector's command line does not call it", async () => {
     const { capabilities } = await mcp.method("initialize");
     same([capabilities.completions, capabilities.prompts], [{}, {}]);
+  });
+  await it("a pipeline run goes in as CDEvents and comes out as its story", async () => {
+    const event = (predicate, at, content) => ({
+      context: {
+        specversion: "0.5.1", id: `run-77001-${predicate}`, source: "https://ci.example.com",
+        type: `dev.cdevents.pipelinerun.${predicate}.0.3.0`, timestamp: `2026-11-22T10:00:${at}Z`,
+      },
+      subject: { id: "run-77001", content: { pipelineName: "payments", ...content } },
+    });
+    const events = [event("started", "00", { uri: "https://ci.example.com/77001" }), event("finished", "41", { outcome: "failure" })];
+    const { recorded, results } = await mcp.record("record_cdevent", { events });
+    same([recorded, results.map((result) => result.verdict)], [2, ["conforms", "conforms"]]);
+    same((await mcp.record("record_cdevent", { events })).results.map((result) => result.status), ["repeated", "repeated"]);
+    has(await mcp.text("correlate_pipeline_run", { anchor: "77001" }), "declared failure", "ran 41 s");
+    has(await mcp.text("list_pipeline_runs", { status: "failed" }), results[0].run, "«payments»");
+    same((await mcp.readJson(`epr://runs/${results[0].run}`)).run.declared, "failure");
+    const { mimeType } = await mcp.read("epr://runs/run-77001/timeline");
+    same(mimeType, "text/plain");
   });
   await it("a read-only server offers no tool that writes, and refuses one", async () => {
     const { code, stdout } = await mcp.raw(["--method", "tools/list", "--strict"], ["--read-only"]);

@@ -181,10 +181,10 @@ async def flow(mode: str, client: Client) -> None:
 
     async def tools() -> None:
         listed = await client.list_tools()
-        same((len(listed.tools), listed.next_cursor), (12, None))
+        same((len(listed.tools), listed.next_cursor), (17, None))
         for tool in listed.tools:
             hints = tool.annotations
-            same(tool.name.startswith(("create_", "set_")), not hints.read_only_hint)
+            same(tool.name.startswith(("create_", "set_", "record_")), not hints.read_only_hint)
 
     async def empty() -> None:
         has(await mcp.text("describe_registry"), "the registry is empty", "create_receiver {", "«ada»")
@@ -293,7 +293,7 @@ async def flow(mode: str, client: Client) -> None:
             cursor, pages = page.next_cursor, pages + 1
         same((pages, len(uris), len(set(uris))), (3, 48, 48))
         same((uris[0], uris[1], uris[-1]), ("epr://overview", "epr://events/latest", HISTORY))
-        same(len((await client.list_resource_templates()).resource_templates), 5)
+        same(len((await client.list_resource_templates()).resource_templates), 7)
 
     async def reading() -> None:
         same(json.loads(await mcp.read("epr://overview"))["counts"]["events"], 48)
@@ -307,7 +307,7 @@ async def flow(mode: str, client: Client) -> None:
         has(await mcp.read(f"epr://gates/{made['group']}/{path}"), "GATE «release-ready»: OPEN")
 
     async def prompts() -> None:
-        same([prompt.name for prompt in (await client.list_prompts()).prompts], ["release_readiness", "connect_ci"])
+        same([prompt.name for prompt in (await client.list_prompts()).prompts], ["release_readiness", "investigate_run", "connect_ci"])
         prompt = await client.get_prompt("release_readiness", {"name": "payments-api", "version": "1.4.2"})
         same([message.role for message in prompt.messages], ["user"])
         has(prompt.messages[0].content.text, "GATE «release-ready»: OPEN", HISTORY)
@@ -336,6 +336,32 @@ async def flow(mode: str, client: Client) -> None:
         same(error.code, INVALID_PARAMS)
         has(error.message, "system, receiver, group, name")
 
+    async def pipeline_run() -> None:
+        event = {
+            "context": {
+                "specversion": "0.5.1",
+                "id": "run-77001-finished",
+                "source": "https://ci.example.com",
+                "type": "dev.cdevents.pipelinerun.finished.0.3.0",
+                "timestamp": "2026-11-22T10:00:41Z",
+            },
+            "subject": {"id": "run-77001", "content": {"pipelineName": "payments", "outcome": "failure"}},
+        }
+        taken = await mcp.record("record_cdevent", events=[event])
+        same((taken["recorded"], taken["results"][0]["verdict"]), (1, "conforms"))
+        again = await mcp.record("record_cdevent", events=json.dumps(event, separators=(",", ":")))
+        same(again["results"][0]["status"], "repeated")
+        has(await mcp.text("correlate_pipeline_run", anchor="77001"), "declared failure", "«run-77001»")
+        handle = taken["results"][0]["run"]
+        has(await mcp.text("list_pipeline_runs", pipeline="payments"), handle)
+        has(await mcp.text("trace_artifact", anchor="service:nothing-of-the-kind"), "nothing")
+        has(await mcp.text("delivery_metrics", since="2026-11-01", until="2026-11-30"), "eployment")
+        same(json.loads(await mcp.read(f"epr://runs/{handle}"))["run"]["declared"], "failure")
+        prompt = await client.get_prompt("investigate_run", {"run": handle})
+        has(prompt.messages[0].content.text, "What went wrong in this run?", "declared failure")
+        run = ResourceTemplateReference(uri="epr://runs/{run}")
+        same((await client.complete(run, {"name": "run", "value": "run-7"})).completion.values, ["run-77001"])
+
     async def overview() -> None:
         has(await mcp.text("describe_registry"), "48 events (1 failed) of 46 units", "«release-ready»")
 
@@ -358,6 +384,7 @@ async def flow(mode: str, client: Client) -> None:
     await it("the prompts have the state of the gate and the registry's names in them", prompts)
     await it("templates and prompts are completed with what is filled in", completion)
     await it("describe_registry counts it all", overview)
+    await it("a pipeline run goes in as a CDEvent and comes out as its story", pipeline_run)
 
 
 async def cancelling(mode: str, client: Client, db: Path) -> None:

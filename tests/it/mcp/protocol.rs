@@ -38,7 +38,7 @@ fn the_stateless_revision_needs_no_handshake() {
         "{discovered}"
     );
     let tools = server.request("tools/list", json!({})).unwrap();
-    assert_eq!(tools["tools"].as_array().unwrap().len(), 12);
+    assert_eq!(tools["tools"].as_array().unwrap().len(), 17);
     assert_eq!(tools["cacheScope"], "private");
     server.id_of("create_receiver", any_receiver("all"));
     let made = server.record("create_event", event("all", "web", true, &json!({})));

@@ -43,6 +43,9 @@ fn full() -> Overview {
         .collect();
     overview.groups = (0..6).map(group).collect();
     overview.names = (0..8).map(long).collect();
+    overview.pipelines = (0..8).map(long).collect();
+    overview.counters.runs = 1_000_000;
+    overview.counters.unindexed_to = 1_000_000_000;
     overview
 }
 
@@ -58,6 +61,7 @@ fn empty() -> Overview {
         types: Vec::new(),
         groups: Vec::new(),
         names: Vec::new(),
+        pipelines: Vec::new(),
     }
 }
 

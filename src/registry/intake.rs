@@ -1,0 +1,314 @@
+//! Taking in CDEvents, CloudEvents and EPR events as CI systems send them: read, judged, repaired
+//! where that is certain, recorded as they came.
+
+mod read;
+mod receivers;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+
+pub use self::read::Document;
+pub(super) use self::read::{facts_of, may_say_something};
+use self::receivers::Receivers;
+use super::schemas::Findings;
+use super::views::{Warning, WriteOptions};
+use super::{Error, Registry, Result, unexpected};
+use crate::correlate::{Facts, indexed};
+use crate::domain::command::{Action, Command, GateEffect, Outcome, TurnPolicy};
+use crate::domain::event::{Event, EventDraft};
+use crate::domain::id::EventId;
+use crate::domain::principal::{Principal, Scope};
+use crate::domain::receiver::Receiver;
+use crate::domain::refusal::Refusal;
+use crate::domain::run::RunTouch;
+use crate::domain::unit::Unit;
+use crate::store::Store;
+
+/// How documents are to be taken in.
+#[derive(Debug, Clone, Default)]
+pub struct IntakeOptions {
+    /// Check and tell everything, write nothing.
+    pub dry_run: bool,
+    /// Refuse what does not conform to its specification, or had to be repaired.
+    pub strict: bool,
+    /// The receiver of all of them, by id, name or type; otherwise that of their type.
+    pub receiver: Option<String>,
+    /// Parts of the unit that the sender gives: `name`, `version`, `release`, `platform_id`,
+    /// `package`. They stand before what the events say.
+    pub unit: BTreeMap<&'static str, String>,
+    /// Whether the messages may be published; bulk loads of history keep them in the log.
+    pub announce: bool,
+    /// Whether it may turn gates.
+    pub turns: TurnPolicy,
+}
+
+/// What became of one document.
+#[derive(Debug)]
+pub struct Taken {
+    /// What it says; nothing where it could not be read.
+    pub facts: Option<Facts>,
+    /// Its unit.
+    pub unit: Option<Unit>,
+    /// Whether it counts as a success.
+    pub success: Option<bool>,
+    /// Its receiver, and whether that was (or would be) made for it.
+    pub receiver: Option<(Arc<Receiver>, bool)>,
+    /// The handle of its run, if it names one.
+    pub run: Option<String>,
+    /// What is worth knowing.
+    pub warnings: Vec<Warning>,
+    /// What happened.
+    pub outcome: Intake,
+}
+
+/// What happened to one document.
+#[derive(Debug)]
+pub enum Intake {
+    /// It was (or with a dry run: would be) recorded.
+    Recorded {
+        /// The event; `None` where its receiver would have to be made first.
+        event: Option<Box<Event>>,
+        /// What it did to each gate that its receiver belongs to.
+        gates: Vec<GateEffect>,
+        /// An earlier event with the same source and id, and other content.
+        id_conflict: Option<EventId>,
+    },
+    /// It was there already, word by word.
+    Repeated {
+        /// The event that was recorded then.
+        id: EventId,
+    },
+    /// It was not recorded.
+    Refused(Error),
+}
+
+/// A document that is ready to be written.
+struct Ready {
+    at: usize,
+    command: Command,
+}
+
+impl Registry {
+    /// Reads documents without recording them: what each says, or why it cannot be read. A
+    /// processor's work; it needs no database.
+    pub async fn read_documents(&self, texts: Vec<String>) -> Result<Vec<Document>> {
+        let bytes: usize = texts.iter().map(String::len).sum();
+        let read = move || Ok(texts.into_iter().map(Document::read).collect());
+        self.inner.schemas.blocking_if(bytes, read).await
+    }
+
+    /// Takes documents in, each on its own: one that is refused does not touch its neighbours. The
+    /// answers are in the order of the documents.
+    pub async fn record_documents(
+        &self,
+        principal: &Principal,
+        documents: Vec<Document>,
+        options: &IntakeOptions,
+    ) -> Result<Vec<Taken>> {
+        principal.require(Scope::Record)?;
+        let store = self.store().await?;
+        let mut receivers = Receivers::new(self, store.as_ref(), principal, options);
+        let mut taken = Vec::with_capacity(documents.len());
+        let mut ready = Vec::with_capacity(documents.len());
+        for (at, document) in documents.into_iter().enumerate() {
+            let mut one = Taken::unread();
+            match self
+                .prepare(store.as_ref(), &mut receivers, document, options, &mut one)
+                .await
+            {
+                Ok(Some(command)) => ready.push(Ready { at, command }),
+                Ok(None) => {}
+                Err(error) if error.is_fault() => return Err(error),
+                Err(error) => one.outcome = Intake::Refused(error),
+            }
+            taken.push(one);
+        }
+        let warning = self.storage_warning(
+            store.as_ref(),
+            &WriteOptions {
+                dry_run: options.dry_run,
+                ..WriteOptions::default()
+            },
+        );
+        let (places, commands): (Vec<usize>, Vec<Command>) = ready
+            .into_iter()
+            .map(|ready| (ready.at, ready.command))
+            .unzip();
+        let outcomes = self
+            .written(store.as_ref(), commands, options.dry_run)
+            .await;
+        for (at, outcome) in places.into_iter().zip(outcomes) {
+            if let Some(one) = taken.get_mut(at) {
+                one.outcome = outcome;
+            }
+        }
+        if let (Some(first), Some(warning)) = (taken.first_mut(), warning) {
+            first.warnings.push(warning);
+        }
+        Ok(taken)
+    }
+
+    /// Has commands written, all at once; or decides each of them without writing.
+    async fn written(
+        &self,
+        store: &dyn Store,
+        commands: Vec<Command>,
+        dry_run: bool,
+    ) -> Vec<Intake> {
+        if dry_run {
+            let mut outcomes = Vec::with_capacity(commands.len());
+            for command in commands {
+                let decided = store.preview(&command, self.now()).await;
+                outcomes.push(match decided {
+                    Ok(Ok(outcome)) => intake(outcome),
+                    Ok(Err(refusal)) => Intake::Refused(refusal.into()),
+                    Err(error) => Intake::Refused(error.into()),
+                });
+            }
+            return outcomes;
+        }
+        let opened = match self.inner.opening.opened().await {
+            Ok(opened) => opened,
+            Err(error) => {
+                let why = error.to_string();
+                let refused = |_| Intake::Refused(Error::internal(why.clone()));
+                return commands.iter().map(refused).collect();
+            }
+        };
+        let writes = commands
+            .into_iter()
+            .map(|command| opened.writer.write(command));
+        join_all(writes)
+            .await
+            .into_iter()
+            .map(|written| match written {
+                Ok(Ok(outcome)) => intake(outcome),
+                Ok(Err(refusal)) => Intake::Refused(refusal.into()),
+                Err(error) => Intake::Refused(Error::from_shared(&error)),
+            })
+            .collect()
+    }
+
+    /// Makes a document ready to be written; `None` where there is nothing to write.
+    async fn prepare(
+        &self,
+        store: &dyn Store,
+        receivers: &mut Receivers<'_>,
+        document: Document,
+        options: &IntakeOptions,
+        one: &mut Taken,
+    ) -> Result<Option<Command>> {
+        let mut read = document.into_read()?;
+        let (unit, well) = (read.unit(&options.unit), read.success());
+        one.unit = Some(unit.clone());
+        one.success = Some(well);
+        one.warnings = self.payload_warnings(read.findings())?;
+        one.facts.clone_from(&read.facts);
+        if options.strict {
+            read.strictly()?;
+        }
+        let (receiver, made) = receivers.of(&read, &unit).await?;
+        one.receiver = Some((receiver.clone(), made));
+        let draft = EventDraft {
+            unit,
+            description: read.description(),
+            success: well,
+            receiver_id: receiver.id,
+            payload: read.payload.clone(),
+        };
+        draft.check()?;
+        if !(made && options.dry_run) {
+            let compiled = self.inner.schemas.of(store, &receiver).await?;
+            if !compiled.accepts_everything() {
+                let whole = self
+                    .inner
+                    .schemas
+                    .check(receiver.id, compiled.clone(), draft.payload.shared())
+                    .await;
+                match (whole, read.inner.clone()) {
+                    // A receiver of CDEvents takes them in the envelope of a CloudEvent too.
+                    (Err(Error::Refused(Refusal::SchemaMismatch { .. })), Some(inner)) => {
+                        let inner = self.inner.schemas.check(receiver.id, compiled, inner);
+                        inner.await?;
+                    }
+                    (whole, _) => {
+                        whole?;
+                    }
+                }
+            }
+        }
+        let now = self.now();
+        if read
+            .facts
+            .as_ref()
+            .is_none_or(|facts| facts.type_name.is_empty())
+        {
+            // The receiver may tell what the document leaves out.
+            read.facts = facts_of(read.payload.text(), &receiver.kind);
+            one.facts.clone_from(&read.facts);
+        }
+        let indexed = read.facts.as_ref().map(|facts| indexed(facts, true, now));
+        one.run = indexed
+            .as_ref()
+            .and_then(|indexed| indexed.run.as_ref())
+            .and_then(RunTouch::name)
+            .map(|name| name.key().handle());
+        if made && options.dry_run {
+            one.outcome = Intake::Recorded {
+                event: None,
+                gates: Vec::new(),
+                id_conflict: None,
+            };
+            return Ok(None);
+        }
+        Ok(Some(Command {
+            recorder: receivers.recorder.clone(),
+            action: Action::RecordEvent {
+                id: EventId::new(self.inner.ids.next()),
+                draft,
+                indexed: indexed.map(Arc::new),
+            },
+            idempotency_key: None,
+            log_only: !(self.inner.announce && options.announce),
+            turns: if options.dry_run {
+                TurnPolicy::Allowed
+            } else {
+                options.turns.clone()
+            },
+        }))
+    }
+}
+
+fn intake(outcome: Outcome) -> Intake {
+    match outcome {
+        Outcome::Event {
+            event,
+            gates,
+            id_conflict,
+            ..
+        } => Intake::Recorded {
+            event: Some(event),
+            gates,
+            id_conflict,
+        },
+        Outcome::Repeated { id, .. } => Intake::Repeated { id },
+        _ => Intake::Refused(unexpected()),
+    }
+}
+
+impl Taken {
+    fn unread() -> Self {
+        Self {
+            facts: None,
+            unit: None,
+            success: None,
+            receiver: None,
+            run: None,
+            warnings: Vec::new(),
+            // Until something becomes of it.
+            outcome: Intake::Refused(Error::Refused(Refusal::NotAnEvent { why: String::new() })),
+        }
+    }
+}
