@@ -5,6 +5,7 @@
 pub mod ask;
 pub mod cloudevent;
 mod conformance;
+pub mod convert;
 mod decode;
 pub mod delivery;
 mod deploy;

@@ -26,6 +26,7 @@ use super::{Compiled, Documents, compile_accepted};
 use table::{FIRST_MINOR, Line, MINORS};
 
 pub(super) use links::documents as link_documents;
+pub use table::{Field, Kind, Shape};
 
 /// What the types of the specification begin with.
 pub const PREFIX: &str = "dev.cdevents.";
@@ -166,6 +167,11 @@ impl EventType {
         Spec::ALL
             .into_iter()
             .filter(|spec| self.type_name(*spec).is_some())
+    }
+
+    /// What `subject.content` holds; which fields there are depends on the version.
+    pub fn content(&self) -> &Shape {
+        &self.line.content
     }
 
     /// Its schema in a version of the specification, under the id that the published one has.

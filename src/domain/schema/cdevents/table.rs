@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::Spec;
+
 /// The table's text.
 pub(super) const TEXT: &str = include_str!("table.txt");
 
@@ -22,15 +24,20 @@ pub(super) struct Line {
     pub(super) content: Shape,
 }
 
-/// An object.
+/// What an object holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Shape {
+pub struct Shape {
     /// It takes fields that are not listed.
-    pub(super) open: bool,
+    pub open: bool,
     fields: Vec<Field>,
 }
 
 impl Shape {
+    /// The fields that it has in a version of the specification.
+    pub fn fields_of(&self, spec: Spec) -> impl Iterator<Item = &Field> {
+        self.fields(spec.minor())
+    }
+
     /// The fields that it has in a minor version.
     pub(super) fn fields(&self, minor: usize) -> impl Iterator<Item = &Field> {
         self.fields
@@ -41,24 +48,31 @@ impl Shape {
 
 /// A field of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Field {
-    pub(super) name: &'static str,
-    pub(super) required: bool,
-    pub(super) not_empty: bool,
-    pub(super) kind: Kind,
+pub struct Field {
+    /// Its name.
+    pub name: &'static str,
+    /// Whether it has to be there.
+    pub required: bool,
+    /// Whether its text may not be empty.
+    pub not_empty: bool,
+    /// What it holds.
+    pub kind: Kind,
     first: usize,
     last: usize,
 }
 
 /// What a field holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Kind {
+pub enum Kind {
+    /// A text.
     Text,
-    /// A text with a format of JSON Schema.
+    /// A text with a format of JSON Schema: `uri` or `uri-reference`.
     Format(&'static str),
+    /// One of these words.
     OneOf(Vec<&'static str>),
     /// A list of texts.
     List,
+    /// An object.
     Object(Shape),
 }
 
