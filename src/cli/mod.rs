@@ -11,6 +11,7 @@ mod demo;
 mod doctor;
 mod epr_cli;
 mod event;
+mod export;
 mod gate;
 mod generate;
 mod given;
@@ -102,6 +103,14 @@ enum Command {
         Exit code: 0 when everything was recorded or there already, 1 when some documents were refused, 2 when it could not go on."
     )]
     Ingest(Box<ingest::IngestArgs>),
+    /// Write recorded events out as NDJSON: CDEvents 0.5.1, CloudEvents, or EPR events
+    #[command(
+        after_help = "Examples:\n  epr-mcp export --format cdevents --since 24h | curl -T - http://cdviz.example.com/events\n  \
+        epr-mcp export --format cdevents --type 'testsuiterun.*' tests.ndjson\n  \
+        epr-mcp export | EPR_DB=other.db epr-mcp ingest -\n\n\
+        What it left out, and why, is told on stderr."
+    )]
+    Export(Box<export::ExportArgs>),
     /// Find out what recorded payloads say: after an upgrade, or anew
     Reindex(reindex::ReindexArgs),
     /// Ask a gate, in a script
@@ -249,6 +258,7 @@ fn run(options: Options, command: Command) -> anyhow::Result<ExitCode> {
             Command::Gate(command) => gate::run(&options, command, &signals).await,
             Command::Reindex(args) => reindex::run(&options, &args, &signals).await,
             Command::Ingest(args) => ingest::run(&options, *args, &signals).await,
+            Command::Export(args) => export::run(&options, *args, &signals).await,
             command => tokio::select! {
                 done = plain(command, options) => done,
                 code = signals.told() => Ok(code),
@@ -331,6 +341,7 @@ async fn plain(command: Command, options: Options) -> anyhow::Result<ExitCode> {
         | Command::Demo(_)
         | Command::Gate(_)
         | Command::Ingest(_)
+        | Command::Export(_)
         | Command::Reindex(_) => Ok(ExitCode::SUCCESS),
     }
 }

@@ -6,7 +6,7 @@ use clap::{ArgAction, Args, ValueEnum};
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use serde_json::value::RawValue;
 
-pub(super) use self::print::{List, made, made_one, print, record, records};
+pub(super) use self::print::{List, made, made_one, print, record, records, write};
 use crate::domain::text::{escape_hidden_in_json, is_hidden};
 
 /// Characters of a document in a table's cell.

@@ -141,7 +141,7 @@ pub fn parse_batch(
 
 impl<'a> CloudEvent<'a> {
     /// Whether it is taken for an envelope at all: a version, and a type or data.
-    pub(super) fn is_one(object: &Object) -> bool {
+    pub fn is_one(object: &Object) -> bool {
         let has = |name: &str| read::get(object, name).is_some();
         has("specversion") && (has("type") || has("data") || has("data_base64"))
     }

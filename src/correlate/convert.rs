@@ -42,7 +42,7 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value, json};
 
-pub use envelope::{Recording, to_cloudevent};
+pub use envelope::{Recording, to_cloudevent, to_cloudevent_text};
 
 use super::cloudevent::CloudEvent;
 use super::decode::bare;

@@ -86,6 +86,29 @@ pub fn any_fits(values: &[TextMatch], text: &str) -> bool {
     values.is_empty() || values.iter().any(|value| value.fits(text))
 }
 
+/// What stands for a kind of event: `artifact.packaged` for every version of that CDEvents type, with
+/// and without the prefix of the specification; `artifact` and `artifact.*` for all of that subject;
+/// another vocabulary's type for itself and its versions.
+pub fn event_type(text: &str) -> Vec<TextMatch> {
+    const CDEVENTS: &str = "dev.cdevents.";
+    let begins = text.ends_with('*');
+    let text = text.trim_end_matches('*').trim_end_matches('.');
+    let mut names = vec![text.to_owned()];
+    if !text.starts_with(CDEVENTS) {
+        names.push(format!("{CDEVENTS}{text}"));
+    }
+    let matches = names.into_iter().flat_map(|name| {
+        let versions = TextMatch::Prefix(format!("{name}."));
+        let itself = if begins {
+            TextMatch::Prefix(name)
+        } else {
+            TextMatch::Exact(name)
+        };
+        [itself, versions]
+    });
+    matches.collect()
+}
+
 /// A place in the payload and the value that it must have.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PointerEquals {
@@ -282,6 +305,52 @@ mod tests {
                 let inside = text >= from && to.is_none_or(|to| text < to);
                 prop_assert_eq!(inside, value.fits(&text));
             }
+        }
+    }
+
+    #[test]
+    fn an_event_type_stands_for_all_its_versions() {
+        let fits = |asked: &str, kind: &str| event_type(asked).iter().any(|m| m.fits(kind));
+        for (asked, kind, expect) in [
+            (
+                "artifact.packaged",
+                "dev.cdevents.artifact.packaged.0.2.0",
+                true,
+            ),
+            ("artifact.packaged", "dev.cdevents.artifact.packaged", true),
+            (
+                "artifact.packaged",
+                "dev.cdevents.artifact.published.0.2.0",
+                false,
+            ),
+            (
+                "artifact.packaged",
+                "dev.cdevents.artifact.packagedx.0.2.0",
+                false,
+            ),
+            ("artifact.*", "dev.cdevents.artifact.published.0.2.0", true),
+            ("artifact", "dev.cdevents.artifact.published.0.2.0", true),
+            (
+                "dev.cdevents.artifact.packaged",
+                "dev.cdevents.artifact.packaged.0.2.0",
+                true,
+            ),
+            (
+                "dev.cdevents.artifact.packaged.0.2.0",
+                "dev.cdevents.artifact.packaged.0.2.0",
+                true,
+            ),
+            (
+                "dev.cdevents.artifact.packaged.0.2.0",
+                "dev.cdevents.artifact.packaged.0.1.1",
+                false,
+            ),
+            ("com.example.order", "com.example.order", true),
+            ("com.example.order", "com.example.order.v2", true),
+            ("com.example.order", "com.example.orders", false),
+            ("com.example.or*", "com.example.orders", true),
+        ] {
+            assert_eq!(fits(asked, kind), expect, "{asked} {kind}");
         }
     }
 }

@@ -7,10 +7,8 @@ mod receivers;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use futures_util::future::join_all;
-
 pub use self::read::Document;
-pub(super) use self::read::{facts_of, may_say_something};
+pub(super) use self::read::{facts_in, facts_of, may_say_something};
 use self::receivers::Receivers;
 use super::schemas::Findings;
 use super::views::{Warning, WriteOptions};
@@ -150,7 +148,7 @@ impl Registry {
         Ok(taken)
     }
 
-    /// Has commands written, all at once; or decides each of them without writing.
+    /// Has commands written, in their order; or decides each of them without writing.
     async fn written(
         &self,
         store: &dyn Store,
@@ -177,11 +175,9 @@ impl Registry {
                 return commands.iter().map(refused).collect();
             }
         };
-        let writes = commands
-            .into_iter()
-            .map(|command| opened.writer.write(command));
-        join_all(writes)
-            .await
+        // Of several events of one unit the last decides about its gates.
+        let written = opened.writer.write_in_order(commands).await;
+        written
             .into_iter()
             .map(|written| match written {
                 Ok(Ok(outcome)) => intake(outcome),

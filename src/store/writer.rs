@@ -46,23 +46,40 @@ impl Writer {
     /// Has `command` written and waits until that is durable. A caller that stops waiting does not
     /// take the command back: it may still be written.
     pub async fn write(&self, command: Command) -> Written {
+        match self.queued(command).await {
+            Ok(answer) => answered(answer).await,
+            Err(written) => written,
+        }
+    }
+
+    /// Has commands written in their order and waits until all of them are. Each is decided on its own.
+    pub async fn write_in_order(&self, commands: Vec<Command>) -> Vec<Written> {
+        let mut queued = Vec::with_capacity(commands.len());
+        for command in commands {
+            queued.push(self.queued(command).await);
+        }
+        let mut written = Vec::with_capacity(queued.len());
+        for one in queued {
+            written.push(match one {
+                Ok(answer) => answered(answer).await,
+                Err(written) => written,
+            });
+        }
+        written
+    }
+
+    /// Queues a command; gives where its answer comes, or why it cannot be queued.
+    async fn queued(&self, command: Command) -> Result<oneshot::Receiver<Written>, Written> {
         let (answer, written) = oneshot::channel();
         let job = Request::Write(Box::new(Job { command, answer }));
-        match timeout(
-            Duration::from_secs(limits::WAIT_SECONDS),
-            self.queue.send(job),
-        )
-        .await
-        {
-            Ok(Ok(())) => {}
-            Ok(Err(_)) => return Err(Arc::new(stopped())),
-            Err(_) => {
-                return Ok(Err(Refusal::Busy {
-                    what: "too many writes are waiting",
-                }));
-            }
+        let patience = Duration::from_secs(limits::WAIT_SECONDS);
+        match timeout(patience, self.queue.send(job)).await {
+            Ok(Ok(())) => Ok(written),
+            Ok(Err(_)) => Err(Err(Arc::new(stopped()))),
+            Err(_) => Err(Ok(Err(Refusal::Busy {
+                what: "too many writes are waiting",
+            }))),
         }
-        written.await.unwrap_or_else(|_| Err(Arc::new(cut_off())))
     }
 
     /// Queues `command` if there is room and does not wait.
@@ -76,6 +93,10 @@ impl Writer {
             tracing::warn!("the writer's queue is full: an audit row was left out");
         }
     }
+}
+
+async fn answered(answer: oneshot::Receiver<Written>) -> Written {
+    answer.await.unwrap_or_else(|_| Err(Arc::new(cut_off())))
 }
 
 impl Writer {

@@ -14,7 +14,7 @@ const TABLE_ROWS: usize = 1_000;
 const PORTION: usize = 64 * 1024;
 
 /// Writes; false when nobody reads any more, which ends the output and is no fault.
-async fn write(text: String) -> anyhow::Result<bool> {
+pub(in crate::cli) async fn write(text: String) -> anyhow::Result<bool> {
     let written = tokio::task::spawn_blocking(move || {
         let mut out = std::io::stdout().lock();
         out.write_all(text.as_bytes()).and_then(|()| out.flush())

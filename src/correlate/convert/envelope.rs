@@ -37,34 +37,77 @@ pub struct Recording<'a> {
 /// receiver's type, the source `epr`, its unit's path as subject, and its id and time in the
 /// registry, so that it is the same however often it is sent.
 pub fn to_cloudevent(payload: &Value, facts: Option<&Facts>, recording: &Recording<'_>) -> Value {
-    let object = payload.as_object();
-    let enveloped = object.filter(|object| {
-        let flat = facts.is_some_and(|facts| facts.has_note("flat_dialect"));
-        CloudEvent::is_one(object) || flat
-    });
-    match (enveloped, facts) {
-        (Some(envelope), _) => completed(envelope, facts, recording),
-        (None, Some(facts)) if facts.kind == DocumentKind::CdEvent => {
-            let mut out = attributes(
-                facts.id.as_deref(),
-                facts.source.as_deref(),
-                Some(&facts.type_name),
-                recording,
-            );
-            let subject = facts.about.as_ref().map(|about| about.id.as_str());
-            put(&mut out, "subject", subject);
-            let time = facts
-                .at()
-                .filter(|at| has_four_digits(*at))
-                .unwrap_or(recording.time);
-            out.insert("time".to_owned(), json!(time));
-            with_data(out, payload)
+    match Enveloped::of(Some(payload), facts, recording) {
+        Enveloped::Already(event) => Value::Object(event),
+        Enveloped::Around(mut attributes) => {
+            // Absent, as the JSON format has it.
+            if !payload.is_null() {
+                attributes.insert("datacontenttype".to_owned(), json!("application/json"));
+                attributes.insert("data".to_owned(), payload.clone());
+            }
+            Value::Object(attributes)
         }
-        (None, _) => {
-            let mut out = attributes(None, None, None, recording);
-            put(&mut out, "subject", Some(&recording.unit.path()));
-            out.insert("time".to_owned(), json!(recording.time));
-            with_data(out, payload)
+    }
+}
+
+/// The text of [`to_cloudevent`], whose data is the payload's own text, so that nothing in it is read
+/// and written anew: numbers keep their digits. `payload` is `None` for what is too large to be taken
+/// apart.
+pub fn to_cloudevent_text(
+    text: &str,
+    payload: Option<&Value>,
+    facts: Option<&Facts>,
+    recording: &Recording<'_>,
+) -> String {
+    let attributes = match Enveloped::of(payload, facts, recording) {
+        Enveloped::Already(event) => return Value::Object(event).to_string(),
+        Enveloped::Around(attributes) => Value::Object(attributes).to_string(),
+    };
+    let text = text.trim();
+    match attributes.strip_suffix('}') {
+        Some(open) if text != "null" => {
+            format!(r#"{open},"datacontenttype":"application/json","data":{text}}}"#)
+        }
+        _ => attributes,
+    }
+}
+
+/// A payload and its envelope.
+enum Enveloped {
+    /// It is one, completed.
+    Already(Map<String, Value>),
+    /// The attributes of one around it.
+    Around(Map<String, Value>),
+}
+
+impl Enveloped {
+    fn of(payload: Option<&Value>, facts: Option<&Facts>, recording: &Recording<'_>) -> Self {
+        let object = payload.and_then(Value::as_object);
+        let enveloped = object.filter(|object| {
+            let flat = facts.is_some_and(|facts| facts.has_note("flat_dialect"));
+            CloudEvent::is_one(object) || flat
+        });
+        match (enveloped, facts) {
+            (Some(envelope), _) => Self::Already(completed(envelope, facts, recording)),
+            (None, Some(facts)) if facts.kind == DocumentKind::CdEvent => {
+                let mut out = attributes(
+                    facts.id.as_deref(),
+                    facts.source.as_deref(),
+                    Some(&facts.type_name),
+                    recording,
+                );
+                let subject = facts.about.as_ref().map(|about| about.id.as_str());
+                put(&mut out, "subject", subject);
+                let time = facts.at().filter(|at| has_four_digits(*at));
+                out.insert("time".to_owned(), json!(time.unwrap_or(recording.time)));
+                Self::Around(out)
+            }
+            (None, _) => {
+                let mut out = attributes(None, None, None, recording);
+                put(&mut out, "subject", Some(&recording.unit.path()));
+                out.insert("time".to_owned(), json!(recording.time));
+                Self::Around(out)
+            }
         }
     }
 }
@@ -103,21 +146,12 @@ fn put(out: &mut Map<String, Value>, name: &str, text: Option<&str>) {
     }
 }
 
-fn with_data(mut out: Map<String, Value>, data: &Value) -> Value {
-    // Absent, as the JSON format has it.
-    if !data.is_null() {
-        out.insert("datacontenttype".to_owned(), json!("application/json"));
-        out.insert("data".to_owned(), data.clone());
-    }
-    Value::Object(out)
-}
-
 /// A payload that is an envelope already.
 fn completed(
     envelope: &Map<String, Value>,
     facts: Option<&Facts>,
     recording: &Recording<'_>,
-) -> Value {
+) -> Map<String, Value> {
     let of_facts = |text: fn(&Facts) -> Option<&String>| facts.and_then(text).map(String::as_str);
     let id = read::id(envelope, "id");
     let source = read::id(envelope, "source");
@@ -171,7 +205,7 @@ fn completed(
         };
         out.insert(name, value);
     }
-    Value::Object(out)
+    out
 }
 
 /// CloudEvents 1.0, "Attribute Naming Convention": small letters and digits.

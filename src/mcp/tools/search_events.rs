@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::domain::id::looks_like_id;
 use crate::domain::json::pointer_is_valid;
-use crate::domain::search::{EventFilter, PointerEquals, TextMatch};
+use crate::domain::search::{EventFilter, PointerEquals, TextMatch, event_type};
 use crate::domain::text::quoted;
 use crate::domain::unit::UnitQuery;
 use crate::domain::window::{self, Window};
@@ -192,28 +192,6 @@ fn wanted(cx: &ToolCx, args: &mut Args) -> Wanted {
     wanted
 }
 
-/// `artifact.packaged` stands for every version of that CDEvents type, with and without the prefix
-/// of the specification; another vocabulary's type for itself and its versions.
-fn event_type(text: &str) -> Vec<TextMatch> {
-    const CDEVENTS: &str = "dev.cdevents.";
-    let begins = text.ends_with('*');
-    let text = text.trim_end_matches('*').trim_end_matches('.');
-    let mut names = vec![text.to_owned()];
-    if !text.starts_with(CDEVENTS) {
-        names.push(format!("{CDEVENTS}{text}"));
-    }
-    let matches = names.into_iter().flat_map(|name| {
-        let versions = TextMatch::Prefix(format!("{name}."));
-        let itself = if begins {
-            TextMatch::Prefix(name)
-        } else {
-            TextMatch::Exact(name)
-        };
-        [itself, versions]
-    });
-    matches.collect()
-}
-
 fn payload_filter(args: &mut Args, payload: Map<String, Value>) -> Vec<PointerEquals> {
     let mut out = Vec::with_capacity(payload.len());
     for (key, value) in payload {
@@ -329,55 +307,4 @@ fn row(hit: EventHit, select: &[String]) -> Value {
         fields = fields.put("selected", selected(select, hit.selected));
     }
     fields.into()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_event_type_stands_for_all_its_versions() {
-        let fits = |asked: &str, kind: &str| event_type(asked).iter().any(|m| m.fits(kind));
-        for (asked, kind, expect) in [
-            (
-                "artifact.packaged",
-                "dev.cdevents.artifact.packaged.0.2.0",
-                true,
-            ),
-            ("artifact.packaged", "dev.cdevents.artifact.packaged", true),
-            (
-                "artifact.packaged",
-                "dev.cdevents.artifact.published.0.2.0",
-                false,
-            ),
-            (
-                "artifact.packaged",
-                "dev.cdevents.artifact.packagedx.0.2.0",
-                false,
-            ),
-            ("artifact.*", "dev.cdevents.artifact.published.0.2.0", true),
-            ("artifact", "dev.cdevents.artifact.published.0.2.0", true),
-            (
-                "dev.cdevents.artifact.packaged",
-                "dev.cdevents.artifact.packaged.0.2.0",
-                true,
-            ),
-            (
-                "dev.cdevents.artifact.packaged.0.2.0",
-                "dev.cdevents.artifact.packaged.0.2.0",
-                true,
-            ),
-            (
-                "dev.cdevents.artifact.packaged.0.2.0",
-                "dev.cdevents.artifact.packaged.0.1.1",
-                false,
-            ),
-            ("com.example.order", "com.example.order", true),
-            ("com.example.order", "com.example.order.v2", true),
-            ("com.example.order", "com.example.orders", false),
-            ("com.example.or*", "com.example.orders", true),
-        ] {
-            assert_eq!(fits(asked, kind), expect, "{asked} {kind}");
-        }
-    }
 }

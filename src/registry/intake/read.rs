@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Deserialize;
-use serde_json::Value;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
 use super::Findings;
+use crate::correlate::cloudevent::CloudEvent;
 use crate::correlate::{
     Conformance, DocumentKind, Facts, Hint, UNIT_EXTENSIONS, bare, decode, is_fault, receiver_type,
     success, unit, verdict,
@@ -54,8 +55,23 @@ struct EprEvent {
     success: bool,
     #[serde(default)]
     event_receiver_id: Option<String>,
+    /// The receiver as the registry knew it that the event was exported from.
+    #[serde(default, rename = "EventReceiver")]
+    event_receiver: Option<ReceiverTold>,
     #[serde(skip)]
     payload: String,
+}
+
+/// A receiver by what it is called, for a registry in which it has another id.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
+pub(super) struct ReceiverTold {
+    /// Its name.
+    pub(super) name: String,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub(super) kind: String,
+    /// Its version.
+    pub(super) version: String,
 }
 
 /// The members that tell an EPR event.
@@ -112,7 +128,7 @@ fn read(text: String) -> Result<Read, Refusal> {
     let facts = judged(said, &hint);
     if let (Some(facts), None) = (&facts, &epr) {
         unusable(facts)?;
-        if facts.kind == DocumentKind::Sbom {
+        if facts.kind == DocumentKind::Sbom && !is_typed_envelope(members) {
             return Err(not_an_event(
                 "it is an SBOM, which stands for no event by itself: record it as the payload of an event",
             ));
@@ -145,6 +161,12 @@ fn read(text: String) -> Result<Read, Refusal> {
         extensions,
         findings,
     })
+}
+
+/// Whether a document is a CloudEvent that tells its type, whatever it carries.
+fn is_typed_envelope(members: &Map<String, Value>) -> bool {
+    let kind = members.get("type").and_then(Value::as_str);
+    CloudEvent::is_one(members) && kind.is_some_and(|kind| !kind.trim().is_empty())
 }
 
 /// Notes of what leaves nothing to be recorded.
@@ -241,6 +263,11 @@ impl Read {
         (!named.is_empty()).then_some(named)
     }
 
+    /// The receiver that an EPR event had where it was exported.
+    pub(super) fn receiver_told(&self) -> Option<&ReceiverTold> {
+        self.epr.as_ref()?.event_receiver.as_ref()
+    }
+
     pub(super) const fn findings(&self) -> Findings {
         self.findings
     }
@@ -314,10 +341,15 @@ pub(in crate::registry) fn facts_of(payload: &str, receiver_type: &str) -> Optio
     }
     let shape = json::scan("payload", payload).ok()?;
     let value = json::parse("payload", payload, &shape).ok()?;
+    facts_in(&value, receiver_type)
+}
+
+/// The same of a payload that has been taken apart.
+pub(in crate::registry) fn facts_in(payload: &Value, receiver_type: &str) -> Option<Facts> {
     let hint = Hint {
         receiver_type: Some(receiver_type),
     };
-    judged(&value, &hint)
+    judged(payload, &hint)
 }
 
 /// What a document says, with the verdict on it.

@@ -1,16 +1,16 @@
 //! The receivers of documents: named, found by type, or made from it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::IntakeOptions;
-use super::read::Read;
+use super::read::{Read, ReceiverTold};
 use crate::domain::command::{Action, Command, Outcome, TurnPolicy};
 use crate::domain::id::ReceiverId;
 use crate::domain::principal::{Principal, PrincipalKind, Recorder};
 use crate::domain::receiver::{Receiver, ReceiverDraft, fingerprint};
 use crate::domain::refusal::Refusal;
-use crate::domain::search::TextMatch;
+use crate::domain::search::{DefinitionFilter, TextMatch};
 use crate::domain::text::quoted;
 use crate::domain::unit::Unit;
 use crate::limits;
@@ -37,7 +37,9 @@ pub(super) struct Receivers<'a> {
     principal: &'a Principal,
     options: &'a IntakeOptions,
     pub(super) recorder: Arc<Recorder>,
-    by_type: HashMap<String, Known>,
+    by_type: HashMap<(String, Option<ReceiverTold>), Known>,
+    /// Ids that are of another registry.
+    foreign: HashSet<String>,
     by_name: HashMap<String, Arc<Receiver>>,
 }
 
@@ -55,19 +57,32 @@ impl<'a> Receivers<'a> {
             options,
             recorder: Arc::new(principal.recorder.clone()),
             by_type: HashMap::new(),
+            foreign: HashSet::new(),
             by_name: HashMap::new(),
         }
     }
 
     /// The receiver of a document, and whether it was (or would be) made for it.
     pub(super) async fn of(&mut self, read: &Read, unit: &Unit) -> Result<(Arc<Receiver>, bool)> {
+        let told = read.receiver_told();
         let named = self.options.receiver.as_deref().or(read.receiver_named());
-        if let Some(what) = named {
-            let receiver = self.named(what).await?;
-            self.principal.require_grant(&receiver.kind, &unit.name)?;
-            return Ok((receiver, false));
+        if let Some(what) = named.filter(|what| !self.foreign.contains(*what)) {
+            match self.named(what).await {
+                Ok(receiver) => {
+                    self.principal.require_grant(&receiver.kind, &unit.name)?;
+                    return Ok((receiver, false));
+                }
+                // The id of another registry, from which the event was exported.
+                Err(Error::Refused(Refusal::NotFound { .. }))
+                    if told.is_some() && self.options.receiver.is_none() =>
+                {
+                    self.foreign.insert(what.to_owned());
+                }
+                Err(error) => return Err(error),
+            }
         }
-        let Some(kind) = read.receiver_type() else {
+        let kind = told.map_or_else(|| read.receiver_type(), |told| Some(told.kind.clone()));
+        let Some(kind) = kind else {
             return Err(Refusal::InvalidArgument {
                 argument: "event_receiver_id",
                 value: String::new(),
@@ -76,13 +91,18 @@ impl<'a> Receivers<'a> {
             }
             .into());
         };
-        if !self.by_type.contains_key(&kind) {
+        let key = (kind, told.cloned());
+        if !self.by_type.contains_key(&key) {
+            let kind = key.0.as_str();
             // Before anything is made for it.
-            self.principal.require_grant(&kind, &unit.name)?;
-            let known = self.by_type(&kind).await?;
-            self.by_type.insert(kind.clone(), known);
+            self.principal.require_grant(kind, &unit.name)?;
+            let known = match self.told(told).await? {
+                Some(known) => known,
+                None => self.by_type(kind).await?,
+            };
+            self.by_type.insert(key.clone(), known);
         }
-        let known = self.by_type.get_mut(&kind).ok_or_else(unexpected)?;
+        let known = self.by_type.get_mut(&key).ok_or_else(unexpected)?;
         self.principal
             .require_grant(&known.receiver.kind, &unit.name)?;
         if known.guarded {
@@ -113,6 +133,25 @@ impl<'a> Receivers<'a> {
             self.by_name.insert(what.to_owned(), receiver.clone());
         }
         Ok(receiver)
+    }
+
+    /// The one receiver that is called so.
+    async fn told(&self, told: Option<&ReceiverTold>) -> Result<Option<Known>> {
+        let Some(told) = told else {
+            return Ok(None);
+        };
+        let exactly = |text: &String| vec![TextMatch::Exact(text.clone())];
+        let filter = DefinitionFilter {
+            name: exactly(&told.name),
+            types: exactly(&told.kind),
+            version: exactly(&told.version),
+            ..DefinitionFilter::default()
+        };
+        let found = self.store.find_receivers(&filter, None, 2).await?;
+        match found.rows.as_slice() {
+            [only] => Ok(Some(self.known(only.id).await?)),
+            _ => Ok(None),
+        }
     }
 
     /// The only receiver of a type, also of the type without its version; else one made from it.

@@ -82,6 +82,37 @@ fn a_dry_run_explains_and_records_nothing() {
 }
 
 #[test]
+fn events_of_one_unit_are_recorded_in_the_order_of_the_file() {
+    let (_keep, db) = fresh();
+    let count = 900;
+    let input = (0..count).fold(String::new(), |mut text, number| {
+        let content = json!({"artifactId": "pkg:oci/app@sha256%3Aab", "number": number});
+        let id = format!("s-{number}");
+        let event = cdevent("acme.scan", &id, "2026-11-22T10:00:00Z", &id, content);
+        let _ = writeln!(
+            text,
+            "{}",
+            event.to_string().replace("dev.cdevents.", "dev.cdeventsx.")
+        );
+        text
+    });
+    assert_eq!(
+        summary(&ingest(&db, input.as_bytes(), &[]))["recorded"],
+        count
+    );
+    let output = Setup::new(&db)
+        .tool(&["event", "search", "--fields", "payload"], &[])
+        .output()
+        .unwrap();
+    let events: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
+    let numbers = events
+        .iter()
+        .map(|event| event["payload"]["subject"]["content"]["number"].as_u64());
+    let order: Vec<u64> = numbers.map(Option::unwrap).collect();
+    assert_eq!(order, (0..count).collect::<Vec<_>>());
+}
+
+#[test]
 fn what_is_loaded_in_bulk_is_not_announced() {
     let (_keep, db) = fresh();
     ingest(&db, task(1).to_string().as_bytes(), &[]);

@@ -2,6 +2,7 @@
 //! the engine that the tests run on.
 
 mod delivering;
+mod exporting;
 mod gates;
 mod ingesting;
 mod pages;

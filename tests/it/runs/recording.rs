@@ -131,6 +131,25 @@ fn what_is_no_event_is_refused_with_what_it_lacks() {
 }
 
 #[test]
+fn an_sbom_in_an_envelope_is_an_event_of_the_artifact_that_it_is_the_bill_of() {
+    let (_keep, db) = fresh();
+    let mut server = Server::on(&db);
+    let purl =
+        "pkg:oci/app@sha256%3A0b31b1c02ff458ad9b7b81cbdf8f028bd54699fa151f221d1e8de6817db93427";
+    let sbom = json!({"bomFormat": "CycloneDX", "specVersion": "1.6", "version": 1,
+        "metadata": {"component": {"type": "container", "name": "app", "purl": purl}}});
+    let event = json!({"specversion": "1.0", "id": "1", "source": "/syft", "type": "acme.sbom", "data": sbom});
+    let answer = server.record("record_cdevent", json!({"events": [event]}));
+    assert_eq!(answer["results"][0]["status"], "recorded", "{answer}");
+    let found = server.record("search_events", json!({"type": "acme.sbom"}));
+    assert_eq!(found["events"][0]["name"], "app", "{found}");
+    assert_eq!(found["events"][0]["package"], "oci");
+    let typeless = json!({"specversion": "1.0", "id": "1", "source": "/syft", "data": sbom});
+    let refused = server.refusal("record_cdevent", json!({"events": [typeless]}));
+    assert!(refused.contains("SBOM"), "{refused}");
+}
+
+#[test]
 fn an_event_of_an_epr_client_is_looked_into_as_well() {
     let (_keep, db) = fresh();
     let mut server = Server::on(&db);
