@@ -480,3 +480,12 @@ fn times_of_the_sample_are_what_they_say() {
     assert_eq!(micros(0.5), 500_000);
     assert_eq!(TEKTON, "/tekton/a");
 }
+
+#[test]
+fn oddities_that_stand_in_other_lines_are_only_named() {
+    let mut sample = Sample::finished(158.0, Success);
+    image_made(&mut sample, 20.0);
+    let told = sample.summary();
+    let named = "ANOMALIES 2 info\n artifact_unsigned, artifact_without_sbom\n";
+    assert!(told.contains(named), "{told}");
+}

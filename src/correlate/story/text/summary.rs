@@ -392,7 +392,8 @@ fn anomalies(story: &Story<'_>, lines: &mut Lines) {
         })
         .collect();
     if !rest.is_empty() {
-        rows.push(format!(" also {}", some_of(&rest, 10)));
+        let also = if rows.is_empty() { "" } else { "also " };
+        rows.push(format!(" {also}{}", some_of(&rest, 10)));
     }
     let more = match anomalies.more {
         0 => String::new(),
