@@ -1,7 +1,9 @@
-//! `epr-mcp demo`: a delivery pipeline, played through the MCP surface.
+//! `epr-mcp demo`: two runs of a delivery pipeline, played through the MCP surface.
 
 mod client;
+mod screen;
 mod script;
+mod times;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -13,12 +15,12 @@ use clap::Args;
 use serde_json::Value;
 
 use self::client::{Client, Reply};
-use self::script::{STEPS, Step};
+use self::script::{CHAPTERS, Chapter, Step};
 use super::signals::Signals;
 use super::{say, setup};
 use crate::config::Options;
 use crate::domain::id::IdSource;
-use crate::domain::time::Clock;
+use crate::domain::time::{Clock, Timestamp};
 use crate::mcp::{McpOptions, McpServer, client_config};
 use crate::registry::{Opener, Registry};
 use crate::store::sqlite::{SqliteOptions, SqliteStore};
@@ -32,10 +34,19 @@ pub(super) struct DemoArgs {
     keep: bool,
 }
 
-/// Lines of an answer that are shown.
-const SHOWN_LINES: usize = 24;
-/// Characters of a line that are shown.
-const SHOWN_CHARS: usize = 1_200;
+/// A tool call as it is sent.
+struct Call {
+    /// Its arguments without the events, as text.
+    said: String,
+    /// The events of a pipeline that go with them.
+    events: Option<Vec<Value>>,
+}
+
+/// What is played, as it is played.
+enum Scene<'a> {
+    Chapter(usize, &'a Chapter),
+    Step(&'a Step, &'a Call, &'a Reply),
+}
 
 pub(super) async fn run(
     options: Options,
@@ -55,11 +66,15 @@ pub(super) async fn run(
     });
     let registry = setup::registry(&options, opener, clock, ids).await?;
     say(
-        "A delivery pipeline, as an assistant works with it over MCP. Lines with > are the tool calls; below each \
-         stands what the assistant reads.\n",
+        "One release of a service: a pipeline run that fails, the fix, and a run that reaches production. A CI system \
+         sends what happens, people ask an assistant, and both speak to the registry over MCP. Lines with > are the tool \
+         calls; below each stands what comes back, which is what the assistant reads.\n",
     );
     // Interrupted, it leaves nothing behind either.
-    let mut shown = |step: &Step, reply: &Reply| show(step, reply);
+    let mut shown = |scene: Scene<'_>| match scene {
+        Scene::Chapter(number, chapter) => screen::chapter(number, chapter),
+        Scene::Step(step, call, reply) => screen::step(step, call, reply),
+    };
     let steps = tokio::select! {
         steps = play(registry.clone(), &mut shown) => Ok(steps),
         code = signals.told() => Err(code),
@@ -73,7 +88,7 @@ pub(super) async fn run(
         .ok()
         .map_or_else(|| "epr-mcp".to_owned(), |exe| exe.display().to_string());
     say(format!(
-        "\n{steps} calls, every one over MCP. To talk to your own registry, give your client this configuration:\n"
+        "{steps} calls, every one over MCP. To talk to your own registry, give your client this configuration:\n"
     ));
     if args.keep {
         let kept = folder.keep().join("epr.db");
@@ -93,50 +108,48 @@ pub(super) async fn run(
 /// demo never shows what does not work.
 async fn play(
     registry: Registry,
-    each: &mut (dyn FnMut(&Step, &Reply) + Send),
+    each: &mut (dyn FnMut(Scene<'_>) + Send),
 ) -> anyhow::Result<usize> {
     let options = McpOptions {
         principal_name: "ci-payments".to_owned(),
         surface: "demo",
         ..McpOptions::default()
     };
+    let now = registry.now();
     let mut client = Client::connect(McpServer::new(registry, options)).await?;
-    for step in STEPS {
-        let arguments: Value = serde_json::from_str(step.arguments)
-            .with_context(|| format!("the arguments of the step «{}»", step.title))?;
-        let reply = client.call(step.tool, arguments).await?;
-        anyhow::ensure!(
-            reply.is_error == step.refused,
-            "the step «{}» did not end as it should: {}",
-            step.title,
-            reply.text
-        );
-        each(step, &reply);
+    let mut steps = 0;
+    for (number, chapter) in CHAPTERS.iter().enumerate() {
+        each(Scene::Chapter(number + 1, chapter));
+        for step in chapter.steps {
+            let (call, arguments) =
+                call(step, now).with_context(|| format!("the step «{}»", step.title))?;
+            let reply = client.call(step.tool, arguments).await?;
+            anyhow::ensure!(
+                reply.is_error == step.refused,
+                "the step «{}» did not end as it should: {}",
+                step.title,
+                reply.text
+            );
+            each(Scene::Step(step, &call, &reply));
+            steps += 1;
+        }
     }
     client.close().await?;
-    Ok(STEPS.len())
+    Ok(steps)
 }
 
-fn show(step: &Step, reply: &Reply) {
-    say(format!("── {}", step.title));
-    say(format!(
-        "> {} {}",
-        step.tool,
-        step.arguments
-            .split_whitespace()
-            .collect::<Vec<_>>()
-            .join(" ")
-    ));
-    let lines: Vec<&str> = reply.text.lines().collect();
-    for line in lines.iter().take(SHOWN_LINES) {
-        let short: String = line.chars().take(SHOWN_CHARS).collect();
-        let cut = if short.len() < line.len() { " …" } else { "" };
-        say(format!("  {short}{cut}"));
+/// The call of a step, and its arguments.
+fn call(step: &Step, now: Timestamp) -> anyhow::Result<(Call, Value)> {
+    let said = times::filled(step.arguments, now)?;
+    let mut arguments: Value = serde_json::from_str(&said)?;
+    let events: Option<Vec<Value>> = step
+        .events
+        .map(|events| anyhow::Ok(serde_json::from_str(&times::filled(events, now)?)?))
+        .transpose()?;
+    if let (Some(arguments), Some(events)) = (arguments.as_object_mut(), &events) {
+        arguments.insert("events".to_owned(), events.clone().into());
     }
-    if lines.len() > SHOWN_LINES {
-        say(format!("  … {} more lines", lines.len() - SHOWN_LINES));
-    }
-    say("");
+    Ok((Call { said, events }, arguments))
 }
 
 /// A registry with the demo's data that goes with this value.
@@ -198,7 +211,7 @@ impl Opener for DemoOpener {
             let registry = setup::registry(settings, opener, clock.clone(), self.ids.clone())
                 .await
                 .map_err(failed)?;
-            let played = play(registry.clone(), &mut |_, _| {}).await;
+            let played = play(registry.clone(), &mut |_| {}).await;
             registry.close().await;
             played.map_err(failed)?;
         }

@@ -81,7 +81,7 @@ enum Command {
     Stdio(Box<stdio::StdioArgs>),
     /// Connect a client: show or write its configuration, and check that it works
     Install(install::InstallArgs),
-    /// Play a delivery pipeline and show what an assistant sees
+    /// Play a failed and a good pipeline run, and show what an assistant sees
     Demo(demo::DemoArgs),
     /// Bring the database up to this version
     Migrate(migrate::MigrateArgs),

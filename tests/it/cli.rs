@@ -71,6 +71,54 @@ fn the_demo_plays_to_its_end_and_keeps_its_database_only_when_asked() {
 }
 
 #[test]
+fn the_demo_tells_of_a_failed_and_of_a_good_run() {
+    let (_folder, db) = fresh();
+    let played = run(&db, &["demo"]);
+    assert!(played.status.success(), "{}", err(&played));
+    let shown = out(&played);
+    let mut rest = shown.as_str();
+    for told in [
+        "Run 456788 fails",
+        "(15 events, ",
+        "\"recorded\":15,",
+        "What happened in run 456788?",
+        "FINISHED, declared failure",
+        "FAILED\n   grype-scan «2 critical in log4j-core 2.14.1",
+        "«release-ready» for epr://history/payments-api/2.4.1/77/linux-amd64/oci CLOSED: failed «scan»",
+        "> check_gate {\"name\": \"payments-api\"}\n  GATE «release-ready»: CLOSED",
+        "2 of 3 pass; waits for «scan» (fail)",
+        "Nothing was recorded.",
+        "\"dry_run\":true",
+        "\"turn\":\"opened\"",
+        "run 456789\n",
+        "\"recorded\":18,",
+        "GATE «release-ready»: OPEN",
+        "\"recorded\":4,",
+        "What happened in run 456789?",
+        "FINISHED, declared success",
+        "«payments-api» deployed to «production»",
+        "«release-ready» for epr://history/payments-api/2.4.1/77/linux-amd64/oci PASSES",
+        "made by: pipelineRun «payments/456789»",
+        "runs now as far as is recorded",
+        "2 runs, newest first",
+        "\"total\":3,",
+    ] {
+        let at = rest.find(told);
+        assert!(at.is_some(), "{told:?} is not told, or too early: {shown}");
+        rest = &rest[at.unwrap() + told.len()..];
+    }
+    assert!(!shown.contains("{{"), "a time was not filled in: {shown}");
+    for fault in [
+        "deviates",
+        "future_timestamp",
+        "clock_skew",
+        "started_before",
+    ] {
+        assert!(!shown.contains(fault), "{fault}: {shown}");
+    }
+}
+
+#[test]
 fn doctor_tells_and_changes_nothing() {
     let (_folder, db) = fresh();
     let missing = run(&db, &["doctor"]);

@@ -329,6 +329,14 @@ fn the_demos_data_can_be_served() {
             .text("check_gate", json!({"name": "payments-api"}))
             .contains("release-ready")
     );
+    for (tool, anchor, told) in [
+        ("correlate_pipeline_run", "456788", "declared failure"),
+        ("correlate_pipeline_run", "456789", "declared success"),
+        ("trace_artifact", "environment:production", "«payments-api»"),
+    ] {
+        let answer = server.text(tool, json!({"anchor": anchor}));
+        assert!(answer.contains(told), "{answer}");
+    }
     assert!(
         server
             .text("describe_registry", json!({}))
