@@ -21,8 +21,16 @@ pub(super) struct Step {
     pub(super) events: Option<&'static str>,
     /// Whether it has to be refused.
     pub(super) refused: bool,
+    /// What its answer has to tell.
+    pub(super) told: &'static str,
     /// Characters that are shown of a longer line of its answer: of its beginning and of its end.
     pub(super) shown: (usize, usize),
+}
+
+impl Step {
+    const fn told(self, told: &'static str) -> Self {
+        Self { told, ..self }
+    }
 }
 
 const fn step(title: &'static str, tool: &'static str, arguments: &'static str) -> Step {
@@ -32,6 +40,7 @@ const fn step(title: &'static str, tool: &'static str, arguments: &'static str) 
         arguments,
         events: None,
         refused: false,
+        told: "",
         shown: (900, 300),
     }
 }
@@ -121,24 +130,24 @@ pub(super) const CHAPTERS: &[Chapter] = &[
                 "What happened in run 456788?",
                 "correlate_pipeline_run",
                 r#"{"anchor": "456788"}"#,
-            ),
+            ).told("declared failure"),
             step(
                 "Why has payments-api 2.4.1 not passed its gate?",
                 "check_gate",
                 r#"{"name": "payments-api"}"#,
-            ),
+            ).told("CLOSED"),
             refused(
                 "Somebody is in a hurry: record that the scan is fine",
                 "create_event",
                 r#"{"unit": "payments-api", "description": "Looks fine to me", "event_receiver_id": "scan",
                     "success": true, "payload": {}}"#,
-            ),
+            ).told("does not match the schema"),
             step(
                 "What would a clean scan lead to? (nothing is written)",
                 "create_event",
                 r#"{"unit": "payments-api", "description": "Rescan", "event_receiver_id": "scan", "success": true, "dry_run": true,
                     "payload": {"customData": {"scanResults": {"scanner": "grype", "vulnerabilities": {"critical": 0}}}}}"#,
-            ),
+            ).told("opened"),
         ],
     },
     Chapter {
@@ -162,7 +171,7 @@ pub(super) const CHAPTERS: &[Chapter] = &[
                 "May it go?",
                 "check_gate",
                 r#"{"name": "payments-api", "group": "release-ready"}"#,
-            ),
+            ).told("OPEN"),
             sent(
                 "It goes: CI sends the deployment, and the end of the run",
                 include_str!("sent/run-456789-deploy.json"),
@@ -176,22 +185,22 @@ pub(super) const CHAPTERS: &[Chapter] = &[
                 "What happened in run 456789?",
                 "correlate_pipeline_run",
                 r#"{"anchor": "456789"}"#,
-            ),
+            ).told("declared success"),
             step(
                 "Where does this image come from, and where does it run?",
                 "trace_artifact",
                 r#"{"anchor": "sha256:0b31b1c02ff458ad9b7b81cbdf8f028bd54699fa151f221d1e8de6817db93427"}"#,
-            ),
+            ).told("runs now"),
             step(
                 "Which runs of payments were there in the last seven days?",
                 "list_pipeline_runs",
                 r#"{"pipeline": "payments", "since": "7d"}"#,
-            ),
+            ).told("2 runs"),
             step(
                 "What failed on the way?",
                 "search_events",
                 r#"{"name": "payments-*", "success": false}"#,
-            ),
+            ).told("2 critical"),
         ],
     },
 ];
