@@ -138,6 +138,9 @@ pub fn to_0_5_1(
     let mut event = Map::new();
     event.insert("context".to_owned(), Value::Object(context));
     event.insert("subject".to_owned(), Value::Object(subject));
+    if target.spec != Spec::NEWEST {
+        links::only_of_the_draft(&mut event, &mut kept, &mut log);
+    }
     kept.finish(&mut event, &log.filled);
     Ok(Converted {
         event: Value::Object(event),

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::kept::Kept;
 use super::{Log, Parts};
+use crate::correlate::conformance::verdict;
 use crate::correlate::decode::read;
 use crate::correlate::facts::{Facts, Target};
 use crate::correlate::key::{Role, folded};
@@ -140,6 +141,35 @@ fn end(value: &Value) -> Option<Made> {
         .filter(|(name, value)| !own.contains(&name.as_str()) && !value.is_null());
     out.extend(others.map(|(name, value)| (name.clone(), value.clone())));
     Some((Value::Object(out), whole))
+}
+
+/// Keeps aside what is no link in the draft of 0.6, which is stricter: it wants to know where each leads.
+pub(super) fn only_of_the_draft(event: &mut Map<String, Value>, kept: &mut Kept, log: &mut Log) {
+    let mut one_by_one = Value::Object(event.clone());
+    let Some(Value::Object(context)) = event.get_mut("context") else {
+        return;
+    };
+    let Some(Value::Array(links)) = context.get_mut("links") else {
+        return;
+    };
+    let mut strange = Vec::new();
+    links.retain(|link| {
+        if let Some(only) = one_by_one.pointer_mut("/context/links") {
+            *only = json!([link]);
+        }
+        let faults = verdict(&one_by_one).faults;
+        let is_one = !faults
+            .iter()
+            .any(|fault| fault.starts_with("/context/links"));
+        if !is_one {
+            strange.push(link.clone());
+        }
+        is_one
+    });
+    if links.is_empty() {
+        context.shift_remove("links");
+    }
+    kept.push("x_links", strange, log);
 }
 
 /// A member of links as an object: an address, an id, or an event.

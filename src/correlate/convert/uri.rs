@@ -51,7 +51,12 @@ pub(super) fn as_reference(text: &str) -> String {
     if is_reference(&near) {
         return near;
     }
-    utf8_percent_encode(text, NOT_IN_PATH).to_string()
+    let path = utf8_percent_encode(text, NOT_IN_PATH).to_string();
+    if is_reference(&path) {
+        return path;
+    }
+    // Two slashes begin an authority, and what stands there can be none.
+    path.replace('/', "%2F")
 }
 
 #[cfg(test)]
@@ -86,6 +91,7 @@ mod tests {
         assert_eq!(as_reference("https://x/a b"), "https://x/a%20b");
         assert_eq!(as_reference("1:2"), "1%3A2");
         assert_eq!(as_reference("/a/b"), "/a/b");
+        assert_eq!(as_reference("//@@"), "%2F%2F@@");
     }
 
     proptest! {

@@ -67,6 +67,28 @@ fn any_event() -> impl Strategy<Value = Value> {
         })
 }
 
+#[test]
+fn an_approval_keeps_aside_what_is_no_link_in_the_draft() {
+    let event = json!({
+        "context": {"version": "0.2.0", "id": "e1", "source": "/ci", "timestamp": "2026-11-01T08:00:00Z",
+            "type": "dev.cdevents.approval.closed.0.1.0", "chainId": "c1",
+            "links": {"commit": "https://example.com/a", "cause": {"contextId": "e0"}}},
+        "subject": {"id": "s1", "content": {}},
+    });
+    let converted = convert(&event).unwrap();
+    assert_eq!(verdict(&converted.event).conformance, Conformance::Conforms);
+    assert_eq!(
+        converted.event["context"]["links"]
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
+    let aside = &converted.event["customData"]["x_links"];
+    assert_eq!(aside[0]["tags"]["uri"], "https://example.com/a", "{aside}");
+    assert_eq!(again(&converted).event, converted.event);
+}
+
 proptest! {
     #[test]
     fn whatever_stands_in_an_event_it_conforms_afterwards(given in any_event()) {
