@@ -4,7 +4,7 @@
 mod read;
 mod receivers;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 pub use self::read::Document;
@@ -55,6 +55,8 @@ pub struct Taken {
     pub receiver: Option<(Arc<Receiver>, bool)>,
     /// The handle of its run, if it names one.
     pub run: Option<String>,
+    /// How it names the run.
+    touch: Option<RunTouch>,
     /// What is worth knowing.
     pub warnings: Vec<Warning>,
     /// What happened.
@@ -142,6 +144,7 @@ impl Registry {
                 one.outcome = outcome;
             }
         }
+        name_runs(&mut taken);
         if let (Some(first), Some(warning)) = (taken.first_mut(), warning) {
             first.warnings.push(warning);
         }
@@ -246,11 +249,9 @@ impl Registry {
             one.facts.clone_from(&read.facts);
         }
         let indexed = read.facts.as_ref().map(|facts| indexed(facts, true, now));
-        one.run = indexed
-            .as_ref()
-            .and_then(|indexed| indexed.run.as_ref())
-            .and_then(RunTouch::name)
-            .map(|name| name.key().handle());
+        one.touch = indexed.as_ref().and_then(|indexed| indexed.run.clone());
+        let name = one.touch.as_ref().and_then(RunTouch::name);
+        one.run = name.map(|name| name.key().handle());
         if made && options.dry_run {
             one.outcome = Intake::Recorded {
                 event: None,
@@ -274,6 +275,41 @@ impl Registry {
                 options.turns.clone()
             },
         }))
+    }
+}
+
+/// Gives events of one run one handle, where documents that came with them tell which: those that name
+/// the pipelineRun without its source, and those that have nothing but its chain.
+fn name_runs(taken: &mut [Taken]) {
+    let of_its_own = |touch: &RunTouch| touch.phase.is_some();
+    let id = |touch: &RunTouch| Some(touch.pipeline_run.as_ref()?.id.clone());
+    unite(taken, |touch, one_of_its_own| {
+        let is_whole = touch.pipeline_run.as_ref()?.source.is_some();
+        (is_whole == one_of_its_own && of_its_own(touch) == one_of_its_own).then(|| id(touch))?
+    });
+    unite(taken, |touch, named| {
+        (touch.pipeline_run.is_some() == named).then(|| touch.chain.clone())?
+    });
+}
+
+/// Takes over the handle of the only run that is known under a key. `key` gives the key that an event
+/// makes known (true), or under which it looks for its run (false).
+fn unite(taken: &mut [Taken], key: impl Fn(&RunTouch, bool) -> Option<String>) {
+    let mut known: HashMap<String, BTreeSet<String>> = HashMap::new();
+    for one in taken.iter() {
+        if let (Some(touch), Some(run)) = (&one.touch, &one.run)
+            && let Some(key) = key(touch, true)
+        {
+            known.entry(key).or_default().insert(run.clone());
+        }
+    }
+    for one in taken {
+        let Some(key) = one.touch.as_ref().and_then(|touch| key(touch, false)) else {
+            continue;
+        };
+        if let Some(runs) = known.get(&key).filter(|runs| runs.len() == 1) {
+            one.run = runs.first().cloned();
+        }
     }
 }
 
@@ -302,6 +338,7 @@ impl Taken {
             success: None,
             receiver: None,
             run: None,
+            touch: None,
             warnings: Vec::new(),
             // Until something becomes of it.
             outcome: Intake::Refused(Error::Refused(Refusal::NotAnEvent { why: String::new() })),

@@ -136,7 +136,8 @@ fn bounded(args: &mut Args, count: usize) {
 }
 
 fn answer(taken: &[Taken], dry_run: bool) -> Value {
-    let rows: Vec<Value> = taken.iter().map(|one| row(one, dry_run)).collect();
+    let mut rows: Vec<Value> = taken.iter().map(|one| row(one, dry_run)).collect();
+    let each = common_to_all(&mut rows);
     let count = |fits: fn(&Intake) -> bool| taken.iter().filter(|one| fits(&one.outcome)).count();
     let recorded = count(|outcome| matches!(outcome, Intake::Recorded { .. }));
     let repeated = count(|outcome| matches!(outcome, Intake::Repeated { .. }));
@@ -151,6 +152,7 @@ fn answer(taken: &[Taken], dry_run: bool) -> Value {
         (None, None) => String::new(),
     };
     Obj::new()
+        .put("each", each)
         .always("results", rows)
         .put("recorded", recorded)
         .put("repeated", (repeated > 0).then_some(repeated))
@@ -158,6 +160,28 @@ fn answer(taken: &[Taken], dry_run: bool) -> Value {
         .flag("dry_run", dry_run)
         .always("next", next)
         .into()
+}
+
+/// Takes out of several rows what stands in all of them alike, so that it is told once.
+fn common_to_all(rows: &mut [Value]) -> Option<Value> {
+    const MAY_BE_COMMON: [&str; 6] = ["status", "verdict", "spec", "unit", "success", "run"];
+    let (first, others) = rows.split_first()?;
+    if others.is_empty() {
+        return None;
+    }
+    let mut each = serde_json::Map::new();
+    for name in MAY_BE_COMMON {
+        let value = first
+            .get(name)
+            .filter(|value| others.iter().all(|other| other.get(name) == Some(*value)));
+        if let Some(value) = value {
+            each.insert(name.to_owned(), value.clone());
+        }
+    }
+    for row in rows.iter_mut().filter_map(Value::as_object_mut) {
+        row.retain(|name, _| !each.contains_key(name));
+    }
+    (!each.is_empty()).then_some(Value::Object(each))
 }
 
 fn row(one: &Taken, dry_run: bool) -> Value {
