@@ -150,6 +150,16 @@ async fn database(
             counters.messages
         ),
     );
+    let unread = counters.unindexed_to.saturating_sub(counters.reindexed_to);
+    if unread > 0 {
+        report.warn(
+            "pipeline runs",
+            &format!(
+                "{unread} events were recorded before payloads were looked into, or are being looked into anew: \
+                 `epr-mcp reindex` does so"
+            ),
+        );
+    }
     if args.deep {
         let findings = store.check().await?;
         if findings.is_empty() {

@@ -244,6 +244,9 @@ fn run(options: Options, command: Command) -> anyhow::Result<ExitCode> {
     let brief = is_brief(&command);
     let quiet = if brief {
         "warn,rmcp=error,epr_mcp::registry=error"
+    } else if matches!(command, Command::Demo(_)) {
+        // It plays both sides; that one of them left when it was interrupted is no news.
+        "warn,rmcp=off"
     } else {
         "warn,rmcp=error"
     };

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::deploy::{DeliveryScope, deployment, is_delivery, service_of};
 use super::facts::{DocumentKind, Facts, Target};
-use super::names::artifact_names;
+use super::names::{artifact_names, is_versionless};
 use crate::limits;
 
 /// 16 bytes of SHA-256 over a key's kind and text: what the database finds links by.
@@ -316,7 +316,8 @@ pub fn edges(facts: &Facts) -> Vec<Edge> {
             edges.add(KeyKind::Digest, artifact.role, &[digest]);
         }
         let name = artifact.purl.as_deref().unwrap_or(&artifact.id);
-        if !name.is_empty() {
+        // A purl without a version is a name that all versions share.
+        if !name.is_empty() && !is_versionless(name) {
             edges.add(KeyKind::Artifact, artifact.role, &[name]);
         }
         for name in artifact_names(artifact) {
@@ -455,5 +456,23 @@ mod tests {
             assert_eq!(Role::from_code(code).map(Role::code), Some(code));
         }
         assert_eq!(Role::from_code(13), None);
+    }
+
+    #[test]
+    fn a_purl_without_a_version_is_a_name_and_ties_no_versions_together() {
+        let kinds = |purl: &str| -> Vec<KeyKind> {
+            let mut facts = Facts::new(DocumentKind::CdEvent, "t".to_owned());
+            facts.artifacts.push(crate::correlate::facts::Artifact {
+                id: purl.to_owned(),
+                purl: Some(purl.to_owned()),
+                ..crate::correlate::facts::Artifact::default()
+            });
+            edges(&facts).iter().map(|edge| edge.kind).collect()
+        };
+        assert!(kinds("pkg:npm/%40angular/core@17.0.1").contains(&KeyKind::Artifact));
+        assert_eq!(
+            kinds("pkg:npm/%40angular/core"),
+            [KeyKind::ArtifactName, KeyKind::ArtifactName]
+        );
     }
 }

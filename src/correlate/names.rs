@@ -9,6 +9,11 @@ pub(crate) fn purl_base(purl: &str) -> &str {
     purl.split(['@', '?', '#']).next().unwrap_or(purl)
 }
 
+/// Whether it is a canonical purl that names a package and none of its versions.
+pub(crate) fn is_versionless(purl: &str) -> bool {
+    purl.starts_with("pkg:") && !purl.contains('@')
+}
+
 /// The parts of a container image's reference: `registry/path/name:tag@digest`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ImageName<'a> {
@@ -89,7 +94,7 @@ pub(crate) fn artifact_keys(artifact: &Artifact) -> Vec<LinkKey> {
         keys.push(LinkKey::of(KeyKind::Digest, &[digest]));
     }
     let name = artifact.purl.as_deref().unwrap_or(&artifact.id);
-    if !name.is_empty() {
+    if !name.is_empty() && !is_versionless(name) {
         keys.push(LinkKey::of(KeyKind::Artifact, &[name]));
     }
     keys

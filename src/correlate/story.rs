@@ -78,6 +78,8 @@ pub struct GateLine {
     pub missing: Vec<String>,
     /// Receivers whose newest event is no success.
     pub failed: Vec<String>,
+    /// Receivers about which an event decides that does not belong to the run in question.
+    pub outside: Vec<String>,
 }
 
 impl GateLine {
@@ -92,6 +94,18 @@ impl GateLine {
             .flatten()
             .collect();
         parts.join("; ")
+    }
+
+    /// `, decided outside this run for «scan»`: a gate is told as it stands now.
+    fn decided_outside(&self) -> String {
+        if self.outside.is_empty() {
+            return String::new();
+        }
+        let names: Vec<String> = self.outside.iter().map(|name| format::name(name)).collect();
+        format!(
+            " now; events of other runs decide about {}",
+            format::some_of(&names, 3)
+        )
     }
 }
 

@@ -237,20 +237,24 @@ pub enum LabelKind {
     Word,
 }
 
-/// Digits of a number that stands for a run by itself; shorter ones stand for too many.
-const WORD_DIGITS: usize = 3;
+/// Digits that are a number wherever they stand; fewer are only a number by themselves, not at the end
+/// of a word such as the last part of a UUID.
+const NUMBER_DIGITS: usize = 3;
 
 /// What people call a run whose id is longer than that: of `https://ci.example.com/runs/pr-456789` the
 /// last part, and `456789`.
 pub fn words(id: &str) -> Vec<String> {
     let id = id.trim().trim_end_matches('/');
     let last = id.rsplit(['/', '#', '=', ':']).next().unwrap_or(id);
-    let digits = last.len() - last.trim_end_matches(|c: char| c.is_ascii_digit()).len();
-    let number = last.get(last.len() - digits..).unwrap_or_default();
-    let mut words = Vec::new();
-    for word in [last, number] {
-        let told = word.len() >= WORD_DIGITS && word != id && !words.iter().any(|w| w == word);
-        if told {
+    let before = last.trim_end_matches(|c: char| c.is_ascii_digit());
+    let number = last.get(before.len()..).unwrap_or_default();
+    let is_number = number.len() >= NUMBER_DIGITS || !before.ends_with(char::is_alphanumeric);
+    let mut words: Vec<String> = Vec::new();
+    for word in [Some(last), is_number.then_some(number)]
+        .into_iter()
+        .flatten()
+    {
+        if !word.is_empty() && word != id && !words.iter().any(|known| known == word) {
             words.push(word.to_owned());
         }
     }
@@ -332,6 +336,29 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_run_is_called_by_the_last_part_of_its_id_and_by_its_number() {
+        for (id, expected) in [
+            (
+                "https://ci.example.com/runs/pr-456789/",
+                vec!["pr-456789", "456789"],
+            ),
+            ("shop/7", vec!["7"]),
+            ("shop#42", vec!["42"]),
+            ("pr-7", vec!["7"]),
+            ("build456789", vec!["456789"]),
+            ("https://ci/runs/77001/", vec!["77001"]),
+            ("456789", vec![]),
+            ("7", vec![]),
+            ("v2", vec![]),
+            ("0f9a41c2-7d1c-4b0e-9a52-f3668ec0d2f7", vec![]),
+            ("a/b", vec!["b"]),
+            ("", vec![]),
+        ] {
+            assert_eq!(words(id), expected, "{id}");
+        }
+    }
+
+    #[test]
     fn a_handle_reads_back_and_other_text_is_none() {
         let name = RunName::PipelineRun {
             id: "pr-1".to_owned(),
@@ -362,23 +389,6 @@ mod tests {
         };
         assert_ne!(with(None).key(), with(Some("")).key());
         assert_ne!(with(None).key(), RunName::Chain("1".to_owned()).key());
-    }
-
-    #[test]
-    fn a_run_is_called_by_the_end_of_its_id() {
-        for (id, expect) in [
-            (
-                "https://cd.example.com/pipelines/pr-456789",
-                &["pr-456789", "456789"][..],
-            ),
-            ("pr-456789", &["456789"]),
-            ("https://ci/runs/77001/", &["77001"]),
-            ("456789", &[]),
-            ("pr-1", &[]),
-            ("", &[]),
-        ] {
-            assert_eq!(words(id), expect, "{id}");
-        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ pub(crate) mod describe_registry;
 pub(crate) mod fetch_event;
 pub(crate) mod fetch_group;
 pub(crate) mod fetch_receiver;
+mod form;
 pub(crate) mod list_pipeline_runs;
 pub(crate) mod record_cdevent;
 pub(crate) mod search_events;

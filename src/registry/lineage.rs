@@ -63,7 +63,7 @@ impl Registry {
         let mut lines = Vec::new();
         for unit in units {
             if let Some(row) = rows.get(&unit.key()) {
-                lines.extend(self.gate_lines(store, unit, *row).await?);
+                lines.extend(self.gate_lines(store, unit, *row, |_| true).await?);
             }
         }
         lines.truncate(limits::PAGE_DEFAULT);

@@ -28,6 +28,8 @@ pub struct ArtifactId {
     pub version: Option<String>,
     /// The architecture (purl: the qualifier `arch`).
     pub arch: Option<String>,
+    /// The tag beside a version (purl: the qualifier `tag`).
+    pub tag: Option<String>,
     /// Whether the digest had to be repaired.
     pub repaired: bool,
 }
@@ -77,7 +79,13 @@ impl ArtifactId {
         });
         // Where only a tag says the version, it is the version: without one, all versions of an
         // image would be one artifact.
-        let version = version.or(parts.tag);
+        let version = match (version, parts.tag) {
+            (Some(version), tag) => {
+                read.tag = tag;
+                Some(version)
+            }
+            (None, tag) => tag,
+        };
         if read.digest.is_none() {
             read.digest = parts.checksum.as_deref().and_then(first_digest);
         }
@@ -138,8 +146,12 @@ impl ArtifactId {
     /// As part of what an event says.
     pub(super) fn into_artifact(self, role: crate::correlate::key::Role) -> Artifact {
         let name = self.short_name().map(str::to_owned);
+        // As people write it: `app:1.2`.
+        let tag = name.as_ref().zip(self.tag.as_ref());
+        let tags = tag.map(|(name, tag)| format!("{name}:{tag}"));
         Artifact {
             role,
+            tags: tags.into_iter().collect(),
             name,
             id: self.id,
             purl: self.purl,
@@ -304,6 +316,16 @@ mod tests {
             assert_eq!(read.name.as_deref(), Some("myapp"), "{text}");
             assert_eq!(read.package.as_deref(), Some("oci"), "{text}");
         }
+    }
+
+    #[test]
+    fn a_purl_with_a_digest_and_a_tag_has_both_names() {
+        let read = ArtifactId::read(&format!("pkg:oci/myapp@sha256:{HEX}?tag=1.2"));
+        assert_eq!(read.tag.as_deref(), Some("1.2"));
+        let artifact = read.into_artifact(crate::correlate::key::Role::Own);
+        assert_eq!(artifact.tags, ["myapp:1.2"]);
+        let names = crate::correlate::names::artifact_names(&artifact);
+        assert_eq!(names, ["pkg:oci/myapp", "myapp", "myapp:1.2"]);
     }
 
     #[test]

@@ -339,10 +339,16 @@ fn a_run_is_touched_by_its_own_events_and_by_its_parts() {
     assert_eq!(own.at.to_string(), "2026-11-01T08:00:00Z");
     assert_eq!(
         own.labels,
-        [Label {
-            kind: LabelKind::Pipeline,
-            text: "shop".to_owned()
-        }]
+        [
+            Label {
+                kind: LabelKind::Pipeline,
+                text: "shop".to_owned()
+            },
+            Label {
+                kind: LabelKind::Word,
+                text: "1".to_owned()
+            }
+        ]
     );
 
     let part = run_touch(

@@ -48,6 +48,11 @@ impl Build<'_> {
             || details.scan.is_some()
     }
 
+    /// Whether it says what a scanner found, and nothing of how something was built.
+    pub(super) fn is_scan(&self) -> bool {
+        self.details.scan.is_some() && self.details.steps.is_empty() && self.details.node.is_none()
+    }
+
     fn rows(&self) -> impl Iterator<Item = Row> {
         let details = self.details;
         std::iter::once(Row::Head)

@@ -386,11 +386,12 @@ fn gates_that_the_caller_looked_up_are_told() {
         enabled: true,
         missing: vec!["scan".to_owned()],
         failed: Vec::new(),
+        outside: Vec::new(),
     });
     assert!(
         traced
             .text(4_000)
-            .contains("gate «release»: CLOSED, missing «scan»")
+            .contains(" gate «release» CLOSED, missing «scan»")
     );
     assert_eq!(traced.json()["gates"][0]["missing"], json!(["scan"]));
 }

@@ -83,6 +83,7 @@ fn search_tool(kind: &str) -> &'static str {
     match kind {
         "receiver" => "search_receivers",
         "group" => "search_groups",
+        "run" => "list_pipeline_runs",
         _ => "search_events",
     }
 }

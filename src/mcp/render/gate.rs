@@ -8,6 +8,7 @@ use super::record::{receiver_name, recorder};
 use super::{Obj, call, count};
 use crate::domain::gate::{GateState, Standing};
 use crate::domain::id::ReceiverId;
+use crate::domain::receiver::Receiver;
 use crate::domain::text::quoted;
 use crate::domain::unit::Unit;
 use crate::registry::{GateView, GroupWaiting, MemberView, UnitGates};
@@ -137,25 +138,38 @@ fn gate_text(
             _ => "each that fails or is missing".to_owned(),
         };
         let _ = write!(out, "It opens when a success is recorded for {each}.");
-        if offers("create_event") {
-            let id = first.receiver.id.to_string();
-            let _ = write!(
-                out,
-                " Once that has happened: {}",
-                call(
-                    "create_event",
-                    &[
-                        ("unit", unit.uri().into()),
-                        ("event_receiver_id", id.into()),
-                        ("success", true.into()),
-                        ("description", "…".into()),
-                        ("payload", json!({})),
-                    ],
-                )
-            );
+        if let Some(call) = recording(&first.receiver, unit, offers) {
+            let _ = write!(out, " Once that has happened: {call}");
         }
         out.push('\n');
     }
+}
+
+/// The call that records a success, to be filled in where a … stands.
+fn recording(receiver: &Receiver, unit: &Unit, offers: impl Fn(&str) -> bool) -> Option<String> {
+    let fill_in = "…";
+    let (unit, id) = (unit.uri(), receiver.id.to_string());
+    if is_cdevents(&receiver.kind) && offers("record_cdevent") {
+        let arguments = [
+            ("unit", unit.into()),
+            ("event_receiver_id", id.into()),
+            ("events", json!([fill_in])),
+        ];
+        return Some(call("record_cdevent", &arguments));
+    }
+    let arguments = [
+        ("unit", unit.into()),
+        ("event_receiver_id", id.into()),
+        ("success", true.into()),
+        ("description", fill_in.into()),
+        ("payload", json!({ fill_in: fill_in })),
+    ];
+    offers("create_event").then(|| call("create_event", &arguments))
+}
+
+/// Whether events of this type are CDEvents, of the specification or custom ones.
+fn is_cdevents(kind: &str) -> bool {
+    kind.starts_with("dev.cdevents.") || kind.starts_with("dev.cdeventsx.")
 }
 
 fn member_text(member: &MemberView) -> String {

@@ -121,6 +121,7 @@ pub(crate) fn candidates_json(candidates: &RunCandidates) -> Value {
 pub(crate) fn list_text(list: &RunList) -> String {
     let mut out = match list.runs.len() {
         0 if list.total == 0 => "No pipeline runs are recorded.\n".to_owned(),
+        0 if list.scanned == 0 => "No run fits.\n".to_owned(),
         0 => format!(
             "None of the {} looked at fits.\n",
             count(list.scanned as u64, "run")
@@ -156,7 +157,7 @@ fn listed(run: &ListedRun) -> String {
     let _ = write!(out, ": {}", run.status.as_str());
     if let Some(ran) = run.ran_s {
         let _ = write!(out, " after {}", duration(ran));
-        if let Some(typical) = run.typical {
+        if let Some(typical) = run.usual() {
             let _ = write!(out, " (usually {})", duration(typical.median_s));
         }
     }
@@ -166,7 +167,7 @@ fn listed(run: &ListedRun) -> String {
     let _ = write!(
         out,
         ", began {}, {}",
-        summary.first_at,
+        run.began(),
         count(u64::try_from(summary.events).unwrap_or_default(), "event")
     );
     if summary.failed > 0 {
@@ -200,7 +201,7 @@ fn listed_json(run: &ListedRun) -> Value {
         .put("finished_at", time(attempt.finished_at))
         .put("run_s", run.ran_s)
         .put("queue_s", run.queued_s)
-        .put("typical_s", run.typical.map(|typical| typical.median_s))
+        .put("typical_s", run.usual().map(|usual| usual.median_s))
         .put("times_typical", run.times_typical())
         .show("first_at", summary.first_at)
         .show("last_at", summary.last_at)

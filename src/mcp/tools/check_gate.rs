@@ -6,6 +6,7 @@ use crate::mcp::render::fitted as shortened;
 use crate::mcp::render::gate::{unit_json, unit_text, waiting_json, waiting_text};
 use crate::mcp::schema::{Param, common};
 use crate::mcp::tool::{Answer, Effect, ToolCx, ToolResult, ToolSpec};
+use crate::mcp::tools::form::is_json;
 use crate::mcp::tools::{answer_size, page_size, unit_query};
 
 pub(crate) const TOOL: ToolSpec = ToolSpec {
@@ -45,7 +46,7 @@ async fn run(cx: ToolCx, mut args: Args) -> ToolResult {
     let group = args.text("group");
     let limit = page_size(&mut args);
     let cursor = args.text("cursor");
-    let json = args.word("format", &["text", "json"]) == Some("json");
+    let json = is_json(&mut args);
     let most = answer_size(&mut args);
     if query.is_empty() && group.is_none() {
         args.fault("name a unit (unit, or name and version), or a group to see what waits at it");

@@ -10,6 +10,7 @@ use crate::mcp::render::run::{
 use crate::mcp::schema::{Kind, Param, common};
 use crate::mcp::tool::{Answer, Effect, ToolCx, ToolResult, ToolSpec};
 use crate::mcp::tools::answer_size;
+use crate::mcp::tools::form::{is_json, noted_record, noted_text};
 use crate::registry::{RunAnswer, RunQuestion};
 
 pub(crate) const TOOL: ToolSpec = ToolSpec {
@@ -73,7 +74,7 @@ async fn run(cx: ToolCx, mut args: Args) -> ToolResult {
             0
         }
     };
-    let json = args.word("format", &["text", "json"]) == Some("json");
+    let json = is_json(&mut args);
     let most = answer_size(&mut args);
     let notes = args.finish()?;
     let question = RunQuestion { anchor, events };
@@ -92,18 +93,11 @@ async fn run(cx: ToolCx, mut args: Args) -> ToolResult {
     };
     let note = index_note(found.indexed, &notes);
     if json {
-        let mut body = story_json(&found, &sections, offset, most);
-        if let (Some(fields), false) = (body.as_object_mut(), note.is_empty()) {
-            fields.insert("note".to_owned(), note.into());
-        }
-        return Ok(Answer::record(body));
+        let body = story_json(&found, &sections, offset, most);
+        return Ok(Answer::record(noted_record(body, &note)));
     }
-    let (mut text, _) = story_text(&found, &sections, offset, most);
-    if !note.is_empty() {
-        text.push_str("\nNote: ");
-        text.push_str(&note);
-    }
-    Ok(Answer::composed(&text))
+    let (text, _) = story_text(&found, &sections, offset, most);
+    Ok(Answer::composed(&noted_text(text, &note)))
 }
 
 fn sections(args: &mut Args) -> Vec<Section> {

@@ -30,7 +30,7 @@ pub(crate) const TOOL: ToolSpec = ToolSpec {
             .alias(&["payload_schema", "json_schema"]),
         Param::text(
             "schema_name",
-            "instead of schema: any, cloudevent, cdevents:<subject.predicate>, cyclonedx or spdx",
+            "instead of schema: any, cloudevent, cdevents:<subject.predicate>[@version], cyclonedx or spdx",
         ),
         Param::new(
             "allow_unresolved_refs",

@@ -3,10 +3,10 @@
 use crate::domain::window;
 use crate::limits;
 use crate::mcp::args::Args;
-use crate::mcp::render::fitted;
 use crate::mcp::render::run::index_note;
 use crate::mcp::schema::{Param, common};
-use crate::mcp::tool::{Answer, Effect, ToolCx, ToolResult, ToolSpec};
+use crate::mcp::tool::{Effect, ToolCx, ToolResult, ToolSpec};
+use crate::mcp::tools::form::Form;
 use crate::registry::DeliveryQuestion;
 
 pub(crate) const TOOL: ToolSpec = ToolSpec {
@@ -37,8 +37,7 @@ async fn run(cx: ToolCx, mut args: Args) -> ToolResult {
     let (since, until, tz) = (args.text("since"), args.text("until"), args.text("tz"));
     let service = named(args.text("service"));
     let environment = named(args.text("environment"));
-    let json = args.word("format", &["text", "json"]) == Some("json");
-    let full = args.word("detail", &["normal", "full"]) == Some("full");
+    let form = Form::read(&mut args);
     let notes = args.finish()?;
     let question = DeliveryQuestion {
         service,
@@ -51,28 +50,11 @@ async fn run(cx: ToolCx, mut args: Args) -> ToolResult {
         )?,
     };
     let found = cx.registry().delivery(&cx.principal, &question).await?;
-    let note = index_note(found.indexed, &notes);
-    if json {
-        let mut body = found.delivery.json();
-        if let (Some(fields), false) = (body.as_object_mut(), note.is_empty()) {
-            fields.insert("note".to_owned(), note.into());
-        }
-        let most = if full {
-            limits::FULL_ANSWER_BYTES
-        } else {
-            limits::ANSWER_BYTES
-        };
-        return Ok(Answer::record(fitted(body, most)));
-    }
-    let most = if full {
-        limits::ANSWER_BYTES
-    } else {
-        limits::delivery::TEXT_BYTES
-    };
-    let mut text = found.delivery.text(most);
-    if !note.is_empty() {
-        text.push_str("\nNote: ");
-        text.push_str(&note);
-    }
-    Ok(Answer::composed(text.trim_end()))
+    let (delivery, note) = (&found.delivery, index_note(found.indexed, &notes));
+    Ok(form.answer(
+        &note,
+        limits::delivery::TEXT_BYTES,
+        |most| delivery.text(most),
+        || delivery.json(),
+    ))
 }

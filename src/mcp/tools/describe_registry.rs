@@ -12,6 +12,7 @@ use crate::mcp::args::Args;
 use crate::mcp::render::{Obj, call, count, listed};
 use crate::mcp::schema::{Kind, Param, common};
 use crate::mcp::tool::{Answer, Effect, ToolCx, ToolResult, ToolSpec};
+use crate::mcp::tools::form::is_json;
 use crate::mcp::{McpServer, render};
 use crate::registry::{OpeningState, Overview};
 
@@ -39,7 +40,7 @@ pub(crate) const TOOL: ToolSpec = ToolSpec {
 };
 
 async fn run(cx: ToolCx, mut args: Args) -> ToolResult {
-    let json = args.word("format", &["text", "json"]) == Some("json");
+    let json = is_json(&mut args);
     args.finish()?;
     // A registry that cannot be opened is still described: that is when the caller asks.
     let patience = Duration::from_secs(PATIENCE_SECONDS);

@@ -6,6 +6,7 @@ use crate::mcp::paging::{Page, fitted};
 use crate::mcp::render::run::{index_note, list_json, list_text};
 use crate::mcp::schema::{Kind, Param, common};
 use crate::mcp::tool::{Effect, ToolCx, ToolResult, ToolSpec};
+use crate::mcp::tools::form::is_json;
 use crate::mcp::tools::{answer_size, page_size};
 use crate::registry::{RunFilter, RunStatus};
 
@@ -48,7 +49,7 @@ async fn run(cx: ToolCx, mut args: Args) -> ToolResult {
     };
     let limit = page_size(&mut args);
     let cursor = args.text("cursor");
-    let json = args.word("format", &["text", "json"]) == Some("json");
+    let json = is_json(&mut args);
     let most = answer_size(&mut args);
     let notes = args.finish()?;
     filter.window = window::parse(

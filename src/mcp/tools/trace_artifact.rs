@@ -2,10 +2,10 @@
 
 use crate::limits;
 use crate::mcp::args::Args;
-use crate::mcp::render::fitted;
 use crate::mcp::render::run::index_note;
 use crate::mcp::schema::{Param, common};
-use crate::mcp::tool::{Answer, Effect, ToolCx, ToolResult, ToolSpec};
+use crate::mcp::tool::{Effect, ToolCx, ToolResult, ToolSpec};
+use crate::mcp::tools::form::Form;
 
 pub(crate) const TOOL: ToolSpec = ToolSpec {
     name: "trace_artifact",
@@ -43,32 +43,15 @@ pub(crate) const TOOL: ToolSpec = ToolSpec {
 
 async fn run(cx: ToolCx, mut args: Args) -> ToolResult {
     let anchor = args.needed_text("anchor");
-    let json = args.word("format", &["text", "json"]) == Some("json");
-    let full = args.word("detail", &["normal", "full"]) == Some("full");
+    let form = Form::read(&mut args);
     let notes = args.finish()?;
     let found = cx.registry().trace(&cx.principal, &anchor).await?;
+    let traced = &found.traced;
     let note = index_note(found.indexed, &notes);
-    if json {
-        let mut body = found.traced.json();
-        if let (Some(fields), false) = (body.as_object_mut(), note.is_empty()) {
-            fields.insert("note".to_owned(), note.into());
-        }
-        let most = if full {
-            limits::FULL_ANSWER_BYTES
-        } else {
-            limits::ANSWER_BYTES
-        };
-        return Ok(Answer::record(fitted(body, most)));
-    }
-    let most = if full {
-        limits::ANSWER_BYTES
-    } else {
-        limits::trace::TEXT_BYTES
-    };
-    let mut text = found.traced.text(most);
-    if !note.is_empty() {
-        text.push_str("\nNote: ");
-        text.push_str(&note);
-    }
-    Ok(Answer::composed(text.trim_end()))
+    Ok(form.answer(
+        &note,
+        limits::trace::TEXT_BYTES,
+        |most| traced.text(most),
+        || traced.json(),
+    ))
 }

@@ -17,6 +17,7 @@ use crate::correlate::{
 use crate::domain::event::Payload;
 use crate::domain::json;
 use crate::domain::refusal::Refusal;
+use crate::domain::run::RunOutcome;
 use crate::domain::secrets;
 use crate::domain::unit::Unit;
 use crate::limits;
@@ -308,6 +309,11 @@ fn description(facts: &Facts) -> String {
     if let Some(what) = what {
         text.push_str(", ");
         text.push_str(what);
+    }
+    let bad = facts.outcome.is_some_and(RunOutcome::is_bad);
+    if let Some(reason) = facts.reason.as_deref().filter(|_| bad) {
+        text.push_str(": ");
+        text.push_str(reason);
     }
     text.chars()
         .map(|c| if c.is_control() { ' ' } else { c })

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::correlate::{GateLine, Run};
 use crate::domain::gate::Standing;
+use crate::domain::id::EventId;
 use crate::domain::unit::Unit;
 use crate::limits;
 use crate::registry::{GateView, Registry, Result};
@@ -20,7 +21,8 @@ impl Registry {
             let Some(row) = rows.get(&unit.key()) else {
                 continue;
             };
-            lines.extend(self.gate_lines(store, unit, *row).await?);
+            let own = |event: EventId| run.members.iter().any(|member| member.event.id == event);
+            lines.extend(self.gate_lines(store, unit, *row, own).await?);
         }
         lines.truncate(limits::PAGE_DEFAULT);
         Ok(lines)
@@ -28,12 +30,14 @@ impl Registry {
 }
 
 impl Registry {
-    /// How the gates stand for a unit, by its row.
+    /// How the gates stand for a unit, by its row. `is_own` tells of an event whether it belongs to what
+    /// was asked about.
     pub(in crate::registry) async fn gate_lines(
         &self,
         store: &dyn Store,
         unit: &Unit,
         row: i64,
+        is_own: impl Fn(EventId) -> bool,
     ) -> Result<Vec<GateLine>> {
         let (views, _) = self.gates_of(store, row, None).await?;
         let line = |view: GateView| {
@@ -44,7 +48,12 @@ impl Registry {
                     .map(|member| member.receiver.name.clone())
                     .collect::<Vec<_>>()
             };
+            let outside = view.members.iter().filter(|member| {
+                let event = member.event.as_ref();
+                event.is_some_and(|event| !is_own(event.id))
+            });
             GateLine {
+                outside: outside.map(|member| member.receiver.name.clone()).collect(),
                 passes: view.state.passes(),
                 enabled: view.group.enabled,
                 missing: names(|standing| matches!(standing, Standing::Missing)),

@@ -277,10 +277,23 @@ impl Listing {
 }
 
 impl ListedRun {
+    /// What is usual, where enough runs tell it.
+    pub fn usual(&self) -> Option<Typical> {
+        self.typical
+            .filter(|usual| usual.runs >= limits::TYPICAL_LEAST)
+    }
+
     /// How many times as long as usual it took, if that is known.
     pub fn times_typical(&self) -> Option<f64> {
-        let usual = self.typical.filter(|usual| usual.median_s > 0.0)?;
-        (usual.runs >= limits::TYPICAL_LEAST).then(|| self.ran_s.map(|ran| ran / usual.median_s))?
+        let usual = self.usual().filter(|usual| usual.median_s > 0.0)?;
+        self.ran_s.map(|ran| ran / usual.median_s)
+    }
+
+    /// When it was queued or started; else its first event.
+    pub fn began(&self) -> Timestamp {
+        let attempt = self.summary.attempt();
+        let known = attempt.queued_at.or(attempt.started_at);
+        known.unwrap_or(self.summary.first_at)
     }
 
     fn is_slow(&self) -> bool {

@@ -1,6 +1,8 @@
 //! What an assistant sees, pinned: the list of tools and typical answers, with their sizes.
 //! Time and ids are fixed, so that nothing has to be redacted.
 
+mod runs;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;

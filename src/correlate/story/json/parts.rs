@@ -19,6 +19,10 @@ pub(super) fn gate(gate: &GateLine) -> Value {
         .flag("disabled", !gate.enabled)
         .put("missing", texts(gate.missing.iter().take(limits::TOP)))
         .put("failed", texts(gate.failed.iter().take(limits::TOP)))
+        .put(
+            "decided_by_other_runs",
+            texts(gate.outside.iter().take(limits::TOP)),
+        )
         .into()
 }
 

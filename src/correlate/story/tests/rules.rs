@@ -1,9 +1,9 @@
 //! The rules: spans, outcomes, the critical path, lead times.
 
 use super::sample::{Sample, at, image, micros};
-use crate::correlate::Role;
 use crate::correlate::story::Section;
 use crate::correlate::story::outcome::{Rolled, Status};
+use crate::correlate::{Confidence, Role};
 use crate::domain::run::{RunName, RunOutcome};
 
 use RunOutcome::{Cancel, Error, Failure, Skipped, Success, Unknown};
@@ -325,4 +325,48 @@ fn a_pipeline_run_without_events_lets_no_other_speak_for_it() {
     let story = sample.story();
     assert_eq!(story.parts.outcome.declared, None);
     assert_eq!(story.parts.outcome.derived, Some(Rolled::Success));
+}
+
+#[test]
+fn what_is_usual_is_told_where_enough_runs_tell_it() {
+    let mut sample = Sample::finished(100.0, Success);
+    sample.usual(4, 100.0, 200.0);
+    assert!(
+        !sample.summary().contains("Usually"),
+        "{}",
+        sample.summary()
+    );
+    sample.usual(5, 100.0, 200.0);
+    assert!(sample.summary().contains("Usually 1 m 40 s"));
+}
+
+#[test]
+fn a_gate_that_other_runs_decided_is_told_as_such() {
+    let mut sample = Sample::finished(100.0, Success);
+    sample.gate("release", &[], &[]);
+    let text = sample.summary();
+    assert!(text.lines().any(|line| line.ends_with(" PASSES")), "{text}");
+    sample.asked.gates[0].outside = vec!["scan".to_owned(), "build".to_owned()];
+    let text = sample.summary();
+    let told = "PASSES now; events of other runs decide about «scan», «build»";
+    assert!(text.contains(told), "{text}");
+    let json = sample.json(&[]);
+    assert_eq!(json["gates"][0]["decided_by_other_runs"][0], "scan");
+}
+
+#[test]
+fn few_uncertain_events_do_not_make_the_others_uncertain() {
+    let mut sample = Sample::finished(100.0, Success);
+    sample.add("artifact.packaged", "a", 10.0);
+    let last = sample.run.members.last_mut().unwrap();
+    last.via.confidence = Confidence::Medium;
+    last.via.tie = "digest";
+    sample.run.confidence = Confidence::Medium;
+    let text = sample.summary();
+    let told = "4 events, found by chain (confidence high, 1 of them medium by digest)";
+    assert!(text.contains(told), "{text}");
+    // Where it is half of them, that is how sure the run is.
+    let first = sample.run.members.first_mut().unwrap();
+    first.via.confidence = Confidence::Medium;
+    assert!(sample.summary().contains("(confidence medium)"));
 }

@@ -182,6 +182,7 @@ impl Sample {
             enabled: true,
             missing: owned(missing),
             failed: owned(failed),
+            outside: Vec::new(),
         });
     }
 

@@ -1,11 +1,13 @@
 //! What an answer begins with: which run, how it stands, how it ended, how long it took.
 
+use std::collections::BTreeSet;
+
 use super::size;
-use crate::correlate::run::Method;
-use crate::correlate::story::Story;
+use crate::correlate::run::{Confidence, Method};
 use crate::correlate::story::format::{count, each, kind, lasting, name, relative};
 use crate::correlate::story::outcome::{Rolled, Status};
 use crate::correlate::story::spans::Span;
+use crate::correlate::story::{Story, Typical};
 use crate::domain::run::{RunName, RunOutcome};
 use crate::domain::time::Timestamp;
 use crate::limits::story as limits;
@@ -127,11 +129,12 @@ pub(super) fn times(story: &Story<'_>) -> String {
 }
 
 fn usual(story: &Story<'_>) -> Option<String> {
-    let typical = story.asked.typical.filter(|typical| typical.runs > 0)?;
+    // A few runs, of which this may be one, do not tell what is usual.
+    let known = |typical: &Typical| typical.runs >= limits::TYPICAL_RUNS;
+    let typical = story.asked.typical.filter(known)?;
     let micros = |seconds: f64| (seconds * 1_000_000.0) as i64;
     let p95 = micros(typical.p95_s);
-    let known = typical.runs >= limits::TYPICAL_RUNS;
-    let slower = known && story.parts.outcome.run.is_some_and(|run| run > p95);
+    let slower = story.parts.outcome.run.is_some_and(|run| run > p95);
     Some(format!(
         "Usually {}, 95 of 100 within {} ({}){}.",
         lasting(micros(typical.median_s)),
@@ -222,8 +225,33 @@ pub(super) fn found(story: &Story<'_>) -> String {
     format!(
         "{}, found {how} (confidence {}), recorded with {recorded}.",
         size(story),
-        story.run.confidence.as_str()
+        confidence(story)
     )
+}
+
+/// `high`, or where few events are less certain than the others: `high, 1 of them medium by digest`.
+fn confidence(story: &Story<'_>) -> String {
+    let run = story.run;
+    let of = |wanted: Confidence| {
+        run.members
+            .iter()
+            .filter(move |member| member.via.confidence == wanted)
+    };
+    let best = run.members.iter().map(|member| member.via.confidence).min();
+    let (few, all) = (of(run.confidence).count(), run.members.len());
+    match best {
+        Some(best) if best < run.confidence && few > 0 && few * 4 <= all => {
+            let ties: BTreeSet<&str> = of(run.confidence).map(|member| member.via.tie).collect();
+            let ties: Vec<&str> = ties.into_iter().collect();
+            format!(
+                "{}, {few} of them {} by {}",
+                best.as_str(),
+                run.confidence.as_str(),
+                ties.join(", ")
+            )
+        }
+        _ => run.confidence.as_str().to_owned(),
+    }
 }
 
 /// A reason for a failed span: what it says, else its own word for the outcome.

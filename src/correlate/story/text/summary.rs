@@ -316,7 +316,9 @@ fn scans(story: &Story<'_>, lines: &mut Lines) {
             )
         })
         .collect();
-    lines.block("BUILD", &rows);
+    // A scanner's event has no details of a build.
+    let only_scans = builds.iter().all(|build| build.is_scan());
+    lines.block(if only_scans { "SCANS" } else { "BUILD" }, &rows);
     if builds.len() > 3 {
         lines.push(&format!(" and {} more", builds.len() - 3));
     }
@@ -333,7 +335,12 @@ fn gates(story: &Story<'_>, lines: &mut Lines) {
                 (true, true) => "PASSES".to_owned(),
                 (true, false) => format!("CLOSED: {}", gate.waits_for()),
             };
-            format!(" {} for {} {verdict}", name(&gate.group), unit(&gate.unit))
+            format!(
+                " {} for {} {verdict}{}",
+                name(&gate.group),
+                unit(&gate.unit),
+                gate.decided_outside()
+            )
         })
         .collect();
     if gates.len() > limits::TOP {

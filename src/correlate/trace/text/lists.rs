@@ -128,14 +128,14 @@ fn concerns(out: &mut String, lineage: &Lineage) {
     }
 }
 
-/// `gate «release»: closed, missing «scan»`.
+/// ` gate «release» CLOSED, missing «scan»`.
 pub(super) fn gate(gate: &GateLine) -> String {
     let standing = match (gate.enabled, gate.passes) {
-        (false, _) => "disabled",
-        (true, true) => "open",
+        (false, _) => "is disabled",
+        (true, true) => "PASSES",
         (true, false) => "CLOSED",
     };
-    let mut out = format!("gate {}: {standing}", name(&gate.group));
+    let mut out = format!(" gate {} {standing}", name(&gate.group));
     for (word, names) in [("missing", &gate.missing), ("failed", &gate.failed)] {
         if !names.is_empty() {
             let shown: Vec<String> = names
