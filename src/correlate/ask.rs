@@ -3,7 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::facts::Recorded;
 use super::key::{LinkKey, Role};
+use crate::domain::unit::Unit;
 
 /// Which ties of a key are asked for, where there are more than fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +36,27 @@ pub enum Ask {
         /// Their positions in the log, ascending, each once.
         seqs: Vec<i64>,
     },
+    /// The positions of the events of each of these units around a position: the newest `before` of
+    /// those before it, and the oldest `after` of those from it on.
+    UnitEvents {
+        /// The units, each once, with the position.
+        units: Vec<(Unit, i64)>,
+        /// How many before it.
+        before: usize,
+        /// How many from it on.
+        after: usize,
+    },
+}
+
+/// What an [`Ask`] is answered with.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Given {
+    /// The ties, in any order.
+    Links(Vec<LinkRow>),
+    /// The events, in any order; what is not among them does not exist.
+    Events(Vec<Recorded>),
+    /// The positions, in any order.
+    Positions(Vec<i64>),
 }
 
 /// A tie that was found.

@@ -36,4 +36,4 @@ pub use intake::{UNIT_EXTENSIONS, indexed, is_fault, receiver_type, run_touch, s
 pub use key::{Edge, KeyKind, LinkKey, Role, edges, hub_key};
 pub use run::{Confidence, Member, Method, Related, Remark, Run, Via};
 pub use story::{Asked, GateLine, Page, Section, Story, Told, Typical, duration, stalled_after};
-pub use walk::{Anchor, Ask, Candidate, Found, LinkRow, Walk, WalkLimits};
+pub use walk::{Anchor, Candidate, Found, LinkRow, Walk, WalkLimits};

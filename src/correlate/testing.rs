@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 use ulid::Ulid;
 
+pub(crate) use super::ask::Given;
 use super::ask::{Ask, LinkRow, Scan};
 use super::facts::{DocumentKind, Facts, Recorded};
 use super::key::{LinkKey, edges};
@@ -134,12 +135,6 @@ impl Log {
     }
 }
 
-/// What a question was answered to one [`Ask`].
-pub(crate) enum Given {
-    Links(Vec<LinkRow>),
-    Events(Vec<Recorded>),
-}
-
 /// Answers a question until it asks no more; tells how often it asked.
 pub(crate) fn answer<Q>(
     question: &mut Q,
@@ -167,6 +162,7 @@ pub(crate) fn answer<Q>(
                 assert!(!seqs.is_empty());
                 Given::Events(log.read(seqs))
             }
+            Ask::UnitEvents { .. } => Given::Positions(Vec::new()),
         };
         give(question, given);
     }

@@ -35,7 +35,7 @@ pub use lineage::{
 pub use source::{ChangeLine, Source};
 pub use tested::{ScanLine, TestLine, Tested};
 
-use super::ask::{Ask, LinkRow, Scan, full_keys};
+use super::ask::{Ask, Given, LinkRow, Scan, full_keys};
 use super::facts::{Artifact, Recorded};
 use super::key::LinkKey;
 use super::story::GateLine;
@@ -119,8 +119,17 @@ impl Trace {
         }
     }
 
-    /// Takes the links that were asked for.
-    pub fn links(&mut self, rows: &[LinkRow]) {
+    /// Takes the answer to what was asked.
+    pub fn give(&mut self, given: Given) {
+        match given {
+            Given::Links(rows) => self.links(&rows),
+            Given::Events(events) => self.events(events),
+            // Nothing here asks for positions.
+            Given::Positions(_) => {}
+        }
+    }
+
+    fn links(&mut self, rows: &[LinkRow]) {
         let Step::Links(keys) = &self.step else {
             return;
         };
@@ -152,8 +161,7 @@ impl Trace {
         self.step = Step::Events(seqs.into_iter().collect());
     }
 
-    /// Takes the events that were asked for. Some may be missing.
-    pub fn events(&mut self, events: Vec<Recorded>) {
+    fn events(&mut self, events: Vec<Recorded>) {
         let Step::Events(asked) = &self.step else {
             return;
         };

@@ -64,7 +64,7 @@ mod tests;
 
 use std::collections::BTreeSet;
 
-pub use types::{Anchor, Ask, Candidate, Found, LinkRow, Scan, WalkLimits};
+pub use types::{Anchor, Ask, Candidate, Found, Given, LinkRow, Scan, WalkLimits};
 
 use super::facts::{Recorded, Subject};
 use super::key::{KeyKind, LinkKey, Role, folded, hub_key};
@@ -173,34 +173,30 @@ impl Walk {
         }
     }
 
-    /// What has to be read next. The same until it is answered.
-    pub fn ask(&mut self) -> Ask {
-        if let Some(current) = &self.current {
-            return current.clone();
+    /// What has to be read next; nothing at the walk's end. The same until it is answered.
+    pub fn ask(&mut self) -> Option<Ask> {
+        if self.current.is_none() {
+            self.current = self.find_next();
         }
-        let ask = self.find_next();
-        if ask != Ask::Done {
-            self.current = Some(ask.clone());
-        }
-        ask
+        self.current.clone()
     }
 
-    fn find_next(&mut self) -> Ask {
+    fn find_next(&mut self) -> Option<Ask> {
         while !self.is_done && self.stopped.is_none() {
             if let Some(counting) = &mut self.counting {
                 if let Some(ask) = counting.next(&mut self.search.known) {
-                    return ask;
+                    return Some(ask);
                 }
                 self.is_done = true;
                 break;
             }
             match self.search.next() {
-                Step::Ask(ask) => return ask,
+                Step::Ask(ask) => return Some(ask),
                 Step::Chain(key, text) => self.restart(Seeds::Chain(key, text)),
                 Step::Done => self.judge(),
             }
         }
-        Ask::Done
+        None
     }
 
     fn restart(&mut self, seeds: Seeds) {
@@ -212,29 +208,16 @@ impl Walk {
         self.search = Search::new(seeds, self.limits, self.wish.anchor);
     }
 
-    /// Takes the ties that [`Ask::Links`] asked for, in any order.
-    pub fn links(&mut self, rows: Vec<LinkRow>) {
-        if let Some(ask @ Ask::Links { .. }) = &self.current {
-            self.search.known.links(ask, rows);
-            self.current = None;
+    /// Takes the answer to what was asked; another one is left aside.
+    pub fn give(&mut self, given: Given) {
+        let known = &mut self.search.known;
+        match (&self.current, given) {
+            (Some(ask @ Ask::Links { .. }), Given::Links(rows)) => known.links(ask, rows),
+            (Some(ask @ Ask::Events { .. }), Given::Events(events)) => known.events(ask, events),
+            (Some(Ask::UnitEvents { .. }), Given::Positions(seqs)) => known.want_events(seqs),
+            _ => return,
         }
-    }
-
-    /// Takes the events that [`Ask::Events`] asked for, in any order; what is not among them does not
-    /// exist.
-    pub fn events(&mut self, events: Vec<Recorded>) {
-        if let Some(ask @ Ask::Events { .. }) = &self.current {
-            self.search.known.events(ask, events);
-            self.current = None;
-        }
-    }
-
-    /// Takes the positions that [`Ask::UnitEvents`] asked for, in any order.
-    pub fn unit_events(&mut self, seqs: Vec<i64>) {
-        if let Some(Ask::UnitEvents { .. }) = &self.current {
-            self.search.known.want_events(seqs);
-            self.current = None;
-        }
+        self.current = None;
     }
 
     /// Ends the walk before its end: what was found until then is told, and why there may be more.

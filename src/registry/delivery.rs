@@ -2,10 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::runs::{IndexState, answered, index_state};
+use super::runs::{IndexState, answered, index_state, newest_links};
 use super::{Registry, Result};
 use crate::correlate::Recorded;
-use crate::correlate::ask::{Ask, Scan};
 use crate::correlate::delivery::{Delivery, LeadTimes, Scope};
 use crate::domain::principal::{self, Principal};
 use crate::domain::time::Timestamp;
@@ -59,10 +58,7 @@ impl Registry {
         let (mut events, cut) = deployments(store, &scope).await?;
         let mut leads = LeadTimes::new(&events);
         while let Some(ask) = leads.ask() {
-            match answered(store, &ask).await? {
-                (rows, None) => leads.links(&rows),
-                (_, Some(events)) => leads.events(events),
-            }
+            leads.give(answered(store, &ask).await?);
         }
         events.extend(leads.incidents().iter().cloned());
         let mut delivery = Delivery::of(&events, |event| leads.of(event), &scope, now);
@@ -79,20 +75,15 @@ async fn deployments(store: &dyn Store, scope: &Scope) -> Result<(Vec<Recorded>,
     // Nothing is recorded before it happens, but for clocks that go wrong.
     let earliest = scope.from.plus_micros(-limits::delivery::CLOCK_MICROS);
     let after = store.seq_at(earliest.max(Timestamp::default())).await? - 1;
-    let ask = Ask::Links {
-        keys: vec![scope.key()],
-        per_key: limits::delivery::EVENTS,
-        rows: limits::delivery::EVENTS,
-        scan: Scan::Before(i64::MAX),
-    };
-    let (rows, _) = answered(store, &ask).await?;
-    let cut = rows.len() >= limits::delivery::EVENTS;
+    let most = limits::delivery::EVENTS;
+    let rows = newest_links(store, scope.key(), most).await?;
+    let cut = rows.len() >= most;
     let seqs: BTreeSet<i64> = rows
         .iter()
         .map(|row| row.seq)
         .filter(|seq| *seq > after)
         .collect();
     let seqs: Vec<i64> = seqs.into_iter().collect();
-    let cut = cut && seqs.len() >= limits::delivery::EVENTS;
+    let cut = cut && seqs.len() >= most;
     Ok((store.recorded(&seqs).await?, cut))
 }

@@ -36,10 +36,7 @@ impl Registry {
         let store = store.as_ref();
         let mut trace = Trace::new(anchor);
         while let Some(ask) = trace.ask() {
-            match answered(store, &ask).await? {
-                (rows, None) => trace.links(&rows),
-                (_, Some(events)) => trace.events(events),
-            }
+            trace.give(answered(store, &ask).await?);
         }
         let mut traced = trace.finish(self.now());
         traced.gates = self.gates_of_trace(store, &traced).await?;

@@ -6,7 +6,7 @@ mod listing;
 mod walking;
 
 pub use self::listing::{ListedRun, RunFilter, RunList, RunStatus};
-pub(super) use self::walking::answered;
+pub(super) use self::walking::{answered, newest_links};
 use super::{Registry, Result};
 use crate::correlate::{Asked, Found, Run, Typical, WalkLimits};
 use crate::domain::principal::{Principal, Scope};

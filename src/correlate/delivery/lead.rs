@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Reason, brings};
-use crate::correlate::ask::{Ask, LinkRow, Scan, full_keys};
+use crate::correlate::ask::{Ask, Given, LinkRow, Scan, full_keys};
 use crate::correlate::deploy::deployment;
 use crate::correlate::facts::{Artifact, Recorded, Subject};
 use crate::correlate::key::{LinkKey, Role};
@@ -161,8 +161,17 @@ impl LeadTimes {
         }
     }
 
-    /// Takes what was found to a question for links.
-    pub fn links(&mut self, rows: &[LinkRow]) {
+    /// Takes the answer to what was asked.
+    pub fn give(&mut self, given: Given) {
+        match given {
+            Given::Links(rows) => self.links(&rows),
+            Given::Events(events) => self.events(events),
+            // Nothing here asks for positions.
+            Given::Positions(_) => {}
+        }
+    }
+
+    fn links(&mut self, rows: &[LinkRow]) {
         let mut seqs = BTreeSet::new();
         self.no_room |= rows.len() >= limits::delivery::ROWS_READ;
         self.cut.extend(full_keys(rows, limits::delivery::TIES));
@@ -195,8 +204,7 @@ impl LeadTimes {
         self.advance();
     }
 
-    /// Takes the events that were asked for. Some may be missing.
-    pub fn events(&mut self, events: Vec<Recorded>) {
+    fn events(&mut self, events: Vec<Recorded>) {
         match self.step {
             Step::ArtifactEvents => {
                 for event in events {

@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::correlate::testing::{
-    Given, Log, answer, at, cdevent, corpus, in_chain, log, recorded, stream,
+    Log, answer, at, cdevent, corpus, in_chain, log, recorded, stream,
 };
 
 mod sizes;
@@ -39,15 +39,7 @@ const NOW: &str = "2026-11-29T12:00:00Z";
 fn ask(log: &Log, scope: &Scope) -> Delivery {
     let mut events = log.with(scope.key());
     let mut leads = LeadTimes::new(&events);
-    let asked = answer(
-        &mut leads,
-        log,
-        LeadTimes::ask,
-        |leads, given| match given {
-            Given::Links(rows) => leads.links(&rows),
-            Given::Events(events) => leads.events(events),
-        },
-    );
+    let asked = answer(&mut leads, log, LeadTimes::ask, LeadTimes::give);
     assert!(asked <= 4, "two rounds of links and events");
     events.extend(leads.incidents().iter().cloned());
     Delivery::of(&events, |event| leads.of(event), scope, at(NOW))

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::correlate::key::Role;
 use crate::correlate::testing::{
-    Given, Log, answer, at, cdevent, corpus, in_chain, log, recorded, stream,
+    Log, answer, at, cdevent, corpus, in_chain, log, recorded, stream,
 };
 use crate::domain::run::RunName;
 use crate::limits;
@@ -25,10 +25,7 @@ fn image(letter: char) -> String {
 /// Follows a trace over a log.
 fn trace(log: &Log, anchor: &str) -> Traced {
     let mut trace = Trace::new(Anchor::read(anchor).unwrap());
-    let asked = answer(&mut trace, log, Trace::ask, |trace, given| match given {
-        Given::Links(rows) => trace.links(&rows),
-        Given::Events(events) => trace.events(events),
-    });
+    let asked = answer(&mut trace, log, Trace::ask, Trace::give);
     assert!(asked <= 2 * bounds::ROUNDS, "{asked} questions");
     assert!(trace.known.len() <= bounds::EVENTS);
     trace.finish(at(NOW))

@@ -1,8 +1,7 @@
 //! What a walk is asked, what it asks for, and what it answers.
 
-pub use crate::correlate::ask::{LinkRow, Scan};
+pub use crate::correlate::ask::{Ask, Given, LinkRow, Scan};
 use crate::correlate::facts::Subject;
-use crate::correlate::key::LinkKey;
 use crate::correlate::run::Run;
 use crate::domain::run::RunName;
 use crate::domain::time::Timestamp;
@@ -96,40 +95,6 @@ impl WalkLimits {
         self.events = events.clamp(1, limits::WALK_EVENTS_MOST);
         self
     }
-}
-
-/// What has to be read next.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ask {
-    /// Ties: up to `per_key` of each of these keys. If there are more than `rows` in all, any `rows` of
-    /// them: then fewer keys are asked for the next time.
-    Links {
-        /// The keys, each once.
-        keys: Vec<LinkKey>,
-        /// How many of each at most.
-        per_key: usize,
-        /// How many in all at most.
-        rows: usize,
-        /// Which of each.
-        scan: Scan,
-    },
-    /// These events.
-    Events {
-        /// Their positions in the log, ascending, each once.
-        seqs: Vec<i64>,
-    },
-    /// The positions of the events of each of these units around a position: the newest `before` of
-    /// those before it, and the oldest `after` of those from it on.
-    UnitEvents {
-        /// The units, each once, with the position.
-        units: Vec<(Unit, i64)>,
-        /// How many before it.
-        before: usize,
-        /// How many from it on.
-        after: usize,
-    },
-    /// Nothing: the walk is at its end.
-    Done,
 }
 
 /// A run that has to do with what was asked about.

@@ -6,11 +6,11 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::RunCandidate;
-use crate::correlate::Recorded;
-use crate::correlate::ask::{self, Scan};
-use crate::correlate::{Anchor, Ask, Candidate, Found, LinkKey, LinkRow, Walk, WalkLimits};
+use crate::correlate::ask::{Ask, Given, Scan};
+use crate::correlate::{Anchor, Candidate, Found, LinkKey, LinkRow, Walk, WalkLimits};
 use crate::domain::run::RunKey;
 use crate::domain::search::Order;
+use crate::domain::unit::Unit;
 use crate::limits;
 use crate::registry::Result;
 use crate::store::{Bounds, Store, Stream};
@@ -20,52 +20,14 @@ pub(super) async fn walk(store: &dyn Store, anchor: &Anchor, limits: WalkLimits)
     let begun = Instant::now();
     let most = Duration::from_millis(limits::WALK_MILLIS);
     let mut walk = Walk::new(anchor, limits);
-    loop {
-        match walk.ask() {
-            Ask::Done => return Ok(walk.finish()),
-            _ if begun.elapsed() > most => walk.stop("time"),
-            Ask::Links {
-                keys,
-                per_key,
-                rows,
-                scan,
-            } => {
-                let (bounds, order) = within(scan);
-                walk.links(links(store, &keys, (per_key, rows), bounds, order).await?);
-            }
-            Ask::Events { seqs } => walk.events(store.recorded(&seqs).await?),
-            Ask::UnitEvents {
-                units,
-                before,
-                after,
-            } => {
-                let keys: Vec<_> = units.iter().map(|(unit, _)| unit.key()).collect();
-                let rows: HashMap<_, _> = store.unit_ids(&keys).await?.into_iter().collect();
-                let mut seqs = Vec::new();
-                for (unit, at) in units {
-                    let Some(row) = rows.get(&unit.key()) else {
-                        continue;
-                    };
-                    let stream = Stream::Unit(*row);
-                    let earlier = Bounds {
-                        after: 0,
-                        before: at,
-                    };
-                    let later = Bounds {
-                        after: at.saturating_sub(1),
-                        before: i64::MAX,
-                    };
-                    for (bounds, order, count) in [
-                        (earlier, Order::NewestFirst, before),
-                        (later, Order::OldestFirst, after),
-                    ] {
-                        seqs.extend(store.stream(stream, bounds, order, count).await?);
-                    }
-                }
-                walk.unit_events(seqs);
-            }
+    while let Some(ask) = walk.ask() {
+        if begun.elapsed() > most {
+            walk.stop("time");
+        } else {
+            walk.give(answered(store, &ask).await?);
         }
     }
+    Ok(walk.finish())
 }
 
 /// Of each key its first ties, no more than so many in all. Mostly a key has few: each is asked for
@@ -117,24 +79,68 @@ async fn ties(
     Ok(found.iter().filter_map(row).collect())
 }
 
-/// What a trace or a count asks for: ties, or events.
-pub(in crate::registry) async fn answered(
-    store: &dyn Store,
-    asked: &ask::Ask,
-) -> Result<(Vec<ask::LinkRow>, Option<Vec<Recorded>>)> {
-    match asked {
-        ask::Ask::Links {
+/// Reads what a question asks for.
+pub(in crate::registry) async fn answered(store: &dyn Store, asked: &Ask) -> Result<Given> {
+    Ok(match asked {
+        Ask::Links {
             keys,
             per_key,
             rows,
             scan,
         } => {
             let (bounds, order) = within(*scan);
-            let rows = links(store, keys, (*per_key, *rows), bounds, order).await?;
-            Ok((rows, None))
+            Given::Links(links(store, keys, (*per_key, *rows), bounds, order).await?)
         }
-        ask::Ask::Events { seqs } => Ok((Vec::new(), Some(store.recorded(seqs).await?))),
+        Ask::Events { seqs } => Given::Events(store.recorded(seqs).await?),
+        Ask::UnitEvents {
+            units,
+            before,
+            after,
+        } => Given::Positions(around(store, units, *before, *after).await?),
+    })
+}
+
+/// The positions of the newest events of units before a position, and of the oldest from it on.
+async fn around(
+    store: &dyn Store,
+    units: &[(Unit, i64)],
+    before: usize,
+    after: usize,
+) -> Result<Vec<i64>> {
+    let keys: Vec<_> = units.iter().map(|(unit, _)| unit.key()).collect();
+    let rows: HashMap<_, _> = store.unit_ids(&keys).await?.into_iter().collect();
+    let mut seqs = Vec::new();
+    for (unit, at) in units {
+        let Some(row) = rows.get(&unit.key()) else {
+            continue;
+        };
+        let stream = Stream::Unit(*row);
+        let earlier = Bounds {
+            after: 0,
+            before: *at,
+        };
+        let later = Bounds {
+            after: at.saturating_sub(1),
+            before: i64::MAX,
+        };
+        for (bounds, order, count) in [
+            (earlier, Order::NewestFirst, before),
+            (later, Order::OldestFirst, after),
+        ] {
+            seqs.extend(store.stream(stream, bounds, order, count).await?);
+        }
     }
+    Ok(seqs)
+}
+
+/// The newest ties of one key.
+pub(in crate::registry) async fn newest_links(
+    store: &dyn Store,
+    key: LinkKey,
+    most: usize,
+) -> Result<Vec<LinkRow>> {
+    let (bounds, order) = within(Scan::Before(i64::MAX));
+    links(store, &[key], (most, most), bounds, order).await
 }
 
 fn within(scan: Scan) -> (Bounds, Order) {

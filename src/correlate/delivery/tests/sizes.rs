@@ -94,14 +94,12 @@ fn many_deployments_ask_for_a_bounded_number_of_keys_and_events() {
                     assert!(keys.len() <= 2_000);
                 }
                 Some(crate::correlate::ask::Ask::Events { seqs }) => assert!(seqs.len() <= 5_500),
+                Some(crate::correlate::ask::Ask::UnitEvents { .. }) => panic!("it asks for none"),
                 None => {}
             }
             ask
         },
-        |leads, given| match given {
-            Given::Links(rows) => leads.links(&rows),
-            Given::Events(events) => leads.events(events),
-        },
+        LeadTimes::give,
     );
     let delivery = Delivery::of(&events, |event| leads.of(event), &scope(), at(NOW));
     assert_eq!(delivery.left_out[&Reason::NotLookedAt], 500);

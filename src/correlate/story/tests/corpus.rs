@@ -4,9 +4,9 @@ use serde_json::Value;
 
 use super::sample::{Sample, at};
 use crate::correlate::story::Section;
-use crate::correlate::testing::{Log, corpus, stream};
-use crate::correlate::walk::{self, Ask, Found};
-use crate::correlate::{Anchor, Hint, Method, Walk, WalkLimits, ask, decode};
+use crate::correlate::testing::{Log, answer, corpus, stream};
+use crate::correlate::walk::Found;
+use crate::correlate::{Anchor, Hint, Method, Walk, WalkLimits, decode};
 use crate::domain::run::RunName;
 
 #[expect(clippy::disallowed_methods, reason = "a test outside any runtime")]
@@ -127,31 +127,7 @@ fn good_runs_of_the_corpus_have_no_fault() {
 /// The run that a walk over a stream finds from an event.
 fn walked(log: &Log, seq: i64) -> Sample {
     let mut walk = Walk::new(&Anchor::Event(seq), WalkLimits::default());
-    loop {
-        match walk.ask() {
-            Ask::Links {
-                keys,
-                per_key,
-                scan,
-                ..
-            } => {
-                let scan = match scan {
-                    walk::Scan::From(seq) => ask::Scan::From(seq),
-                    walk::Scan::Before(seq) => ask::Scan::Before(seq),
-                };
-                let rows = log.rows(&keys, per_key, scan).into_iter();
-                let rows = rows.map(|row| walk::LinkRow {
-                    key: row.key,
-                    seq: row.seq,
-                    role: row.role,
-                });
-                walk.links(rows.collect());
-            }
-            Ask::Events { seqs } => walk.events(log.read(&seqs)),
-            Ask::UnitEvents { .. } => walk.unit_events(Vec::new()),
-            Ask::Done => break,
-        }
-    }
+    answer(&mut walk, log, Walk::ask, Walk::give);
     let Found::Run(run) = walk.finish() else {
         panic!("no run")
     };

@@ -212,15 +212,13 @@ proptest! {
         let log = Log::new(events);
         let anchor = [digest('a'), "x1".to_owned(), "e1".to_owned(), "web".to_owned(), "change:x0".to_owned(), "web:1.b".to_owned()][anchor].clone();
         let mut shuffled = Trace::new(Anchor::read(&anchor).unwrap());
-        answer(&mut shuffled, &log, Trace::ask, |trace, given| match given {
-            Given::Links(mut rows) => {
-                rows.sort_by_key(|row| (row.seq as u64).wrapping_mul(seed | 1));
-                trace.links(&rows);
+        answer(&mut shuffled, &log, Trace::ask, |trace, mut given| {
+            match &mut given {
+                Given::Links(rows) => rows.sort_by_key(|row| (row.seq as u64).wrapping_mul(seed | 1)),
+                Given::Events(events) => events.reverse(),
+                Given::Positions(_) => {}
             }
-            Given::Events(mut events) => {
-                events.reverse();
-                trace.events(events);
-            }
+            trace.give(given);
         });
         let traced = trace(&log, &anchor);
         prop_assert_eq!(&shuffled.finish(at(NOW)), &traced);

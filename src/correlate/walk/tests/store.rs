@@ -6,7 +6,9 @@ use std::ops::Range;
 use crate::correlate::facts::Recorded;
 use crate::correlate::key::{LinkKey, Role, edges};
 use crate::correlate::run::Run;
-use crate::correlate::walk::{Anchor, Ask, Candidate, Found, LinkRow, Scan, Walk, WalkLimits};
+use crate::correlate::walk::{
+    Anchor, Ask, Candidate, Found, Given, LinkRow, Scan, Walk, WalkLimits,
+};
 use crate::domain::unit::Unit;
 
 use super::build::Draft;
@@ -153,11 +155,14 @@ impl Store {
             if cost.questions == most {
                 walk.stop("time");
             }
-            let ask = walk.ask();
-            if ask == Ask::Done {
+            let Some(ask) = walk.ask() else {
                 return (walk.finish(), cost);
-            }
-            assert_eq!(walk.ask(), ask, "the question stands until it is answered");
+            };
+            assert_eq!(
+                walk.ask().as_ref(),
+                Some(&ask),
+                "the question stands until it is answered"
+            );
             cost.questions += 1;
             assert!(cost.questions < 5_000, "it comes to an end");
             match &ask {
@@ -168,7 +173,7 @@ impl Store {
                     cost.rows += rows.len();
                     cost.most_rows = cost.most_rows.max(rows.len());
                     random.shuffle(&mut rows);
-                    walk.links(rows);
+                    walk.give(Given::Links(rows));
                 }
                 Ask::Events { seqs } => {
                     assert!(seqs.is_sorted() && !seqs.is_empty());
@@ -176,7 +181,7 @@ impl Store {
                     let mut found: Vec<Recorded> = found.collect();
                     cost.events += found.len();
                     random.shuffle(&mut found);
-                    walk.events(found);
+                    walk.give(Given::Events(found));
                 }
                 Ask::UnitEvents {
                     units,
@@ -185,9 +190,8 @@ impl Store {
                 } => {
                     let mut found = self.unit_events(units, *before, *after);
                     random.shuffle(&mut found);
-                    walk.unit_events(found);
+                    walk.give(Given::Positions(found));
                 }
-                Ask::Done => unreachable!(),
             }
         }
     }
