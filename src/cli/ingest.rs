@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use clap::Args;
+use data_encoding::HEXLOWER;
+use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncBufRead, AsyncRead, AsyncSeekExt as _, BufReader};
 
 use self::checkpoint::Keeper;
@@ -22,11 +24,11 @@ use self::summary::Summary;
 use super::output::OutputArgs;
 use super::session::{Session, Use, Who};
 use super::signals::Signals;
-use super::{note, say};
+use super::{note, refused, say};
 use crate::config::Options;
 use crate::config::default_database;
 use crate::limits;
-use crate::registry::{Document, IntakeOptions, Taken};
+use crate::registry::{Document, Intake, IntakeOptions, Taken};
 
 /// Flags of `ingest`.
 #[derive(Debug, Args)]
@@ -121,11 +123,18 @@ pub(super) async fn run(
         !(args.resume && args.files.iter().any(stdin)),
         "--resume needs a file: how far stdin was read cannot be gone back to"
     );
+    // Before the first one is read: half of a list would be recorded otherwise.
+    for file in args.files.iter().filter(|file| !stdin(file)) {
+        let about = || format!("the file {} cannot be read", file.display());
+        let found = tokio::fs::metadata(file).await.with_context(about)?;
+        anyhow::ensure!(!found.is_dir(), "{} is a folder", file.display());
+    }
     let session = Session::begin(options, &args.who, Use::Write).await?;
     let mut summary = Summary::default();
     let done = all(&session, &args, signals, &mut summary).await;
-    let cut_off = session.end(done).await?;
+    let done = session.end(done).await;
     summary.tell(&args)?;
+    let cut_off = done?;
     if let Some(code) = cut_off {
         return Ok(code);
     }
@@ -152,6 +161,7 @@ async fn all(
                 session,
                 args,
                 file,
+                place: None,
                 keeper: None,
                 progress,
             };
@@ -163,7 +173,9 @@ async fn all(
         let about = || format!("the file {} cannot be read", file.display());
         let full = tokio::fs::canonicalize(file).await.with_context(about)?;
         let mut open = tokio::fs::File::open(&full).await.with_context(about)?;
-        let size = open.metadata().await.with_context(about)?.len();
+        let found = open.metadata().await.with_context(about)?;
+        let size = found.len();
+        let place = place(&full, &found);
         let keeper = keeper(session, &full).await?;
         let mut position = Position::default();
         if args.resume
@@ -171,6 +183,12 @@ async fn all(
         {
             let kept = keeper.clone();
             let found = tokio::task::spawn_blocking(move || kept.load()).await??;
+            if found.is_none() {
+                note(&format!(
+                    "{}: there is nothing to go on with; it is read from its beginning",
+                    file.display()
+                ));
+            }
             position = found.unwrap_or_default();
             let seek = open.seek(std::io::SeekFrom::Start(position.bytes));
             seek.await.with_context(about)?;
@@ -183,6 +201,7 @@ async fn all(
             session,
             args,
             file,
+            place,
             keeper,
             progress,
         };
@@ -191,6 +210,19 @@ async fn all(
         }
     }
     Ok(None)
+}
+
+/// What stands for a file as it is now: its path and when it was changed last. `None` where that is not
+/// known.
+fn place(file: &Path, found: &std::fs::Metadata) -> Option<String> {
+    let changed = found.modified().ok().filter(|_| found.is_file())?;
+    let changed = changed.duration_since(std::time::UNIX_EPOCH).ok()?;
+    let mut hash = Sha256::new();
+    hash.update(changed.as_nanos().to_be_bytes());
+    hash.update(found.len().to_be_bytes());
+    hash.update(file.as_os_str().as_encoded_bytes());
+    let digest = hash.finalize();
+    Some(HEXLOWER.encode(digest.get(..16).unwrap_or_default()))
 }
 
 /// Where the place in a file is kept; nowhere if this user has no folder for it.
@@ -208,6 +240,8 @@ struct Reading<'a> {
     session: &'a Session,
     args: &'a IngestArgs,
     file: &'a Path,
+    /// What the lines of the file are known by, as long as it stays as it is.
+    place: Option<String>,
     keeper: Option<Keeper>,
     progress: Progress,
 }
@@ -230,38 +264,40 @@ impl Reading<'_> {
     ) -> anyhow::Result<Option<ExitCode>> {
         let intake = self.args.intake();
         let mut saved = Instant::now();
+        let mut begin = documents.position();
         let mut ready = self.read(&mut documents).await?;
-        loop {
-            let Some((lines, read, end, last)) = ready else {
-                break;
-            };
+        while let Some((lines, read, end, last)) = ready {
             let registry = &self.session.registry;
             let taking = registry.record_documents(&self.session.principal, read, &intake);
             // Both at once: the processor works on the next chunk while the disk has this one.
             let (taken, next) = if last {
-                (taking.await, None)
+                (taking.await, Ok(None))
             } else {
-                let (taken, next) = tokio::join!(taking, self.read(&mut documents));
-                (taken, next?)
+                tokio::join!(taking, self.read(&mut documents))
             };
-            let taken = match taken {
-                Ok(taken) => taken,
-                Err(error) => {
-                    self.progress.end();
-                    return Err(error).with_context(|| self.stopped());
+            let (taken, fault) = match taken {
+                Ok(taken) => {
+                    let fault = first_fault(&taken);
+                    (taken, fault)
                 }
+                Err(error) => (Vec::new(), Some(error.into())),
             };
             self.tell(lines, taken, summary);
+            if let Some(error) = fault {
+                // What comes later must not be recorded before this: it goes on from here.
+                self.save(begin).await?;
+                self.progress.end();
+                return Err(error.context(self.stopped()));
+            }
             self.progress.at(end.bytes);
             self.progress.count(summary);
             let cut_off = signals.is_told();
-            if let Some(keeper) = &self.keeper
-                && (cut_off || saved.elapsed() > Duration::from_secs(SAVE_SECONDS))
-            {
-                let keeper = keeper.clone();
-                tokio::task::spawn_blocking(move || keeper.save(end)).await??;
+            if cut_off || next.is_err() || saved.elapsed() > Duration::from_secs(SAVE_SECONDS) {
+                self.save(end).await?;
                 saved = Instant::now();
             }
+            begin = end;
+            let next = next.inspect_err(|_| self.progress.end())?;
             if cut_off {
                 self.progress.end();
                 note(&format!(
@@ -283,6 +319,14 @@ impl Reading<'_> {
             tokio::task::spawn_blocking(move || keeper.forget()).await?;
         }
         Ok(None)
+    }
+
+    /// Keeps the place from which to go on.
+    async fn save(&self, place: Position) -> anyhow::Result<()> {
+        if let Some(keeper) = self.keeper.clone() {
+            tokio::task::spawn_blocking(move || keeper.save(place)).await??;
+        }
+        Ok(())
     }
 
     fn stopped(&self) -> String {
@@ -315,6 +359,16 @@ impl Reading<'_> {
             }
         }
         let read = self.session.registry.read_documents(texts).await?;
+        let read = match &self.place {
+            None => read,
+            Some(place) => {
+                let readable = lines.iter().filter(|(_, why)| why.is_none());
+                let known = |(document, (line, _)): (Document, &(u64, _))| {
+                    document.at(format!("ingest {place} {line}"))
+                };
+                read.into_iter().zip(readable).map(known).collect()
+            }
+        };
         Ok(Some((lines, read, chunk.end, chunk.last)))
     }
 
@@ -325,7 +379,9 @@ impl Reading<'_> {
             match unreadable {
                 Some(why) => summary.unreadable(self.file, line, &why),
                 None => {
-                    let Some(one) = taken.next() else { continue };
+                    let Some(one) = taken.next().filter(|one| !is_fault(one)) else {
+                        continue;
+                    };
                     if self.args.explain {
                         self.progress
                             .apart(|| say(explain::text(line, &one, self.args.dry_run)));
@@ -335,6 +391,22 @@ impl Reading<'_> {
             }
         }
     }
+}
+
+/// Whether a document was refused for what is not its fault: it was not judged.
+fn is_fault(one: &Taken) -> bool {
+    matches!(&one.outcome, Intake::Refused(error) if error.is_fault())
+}
+
+/// The first failure that is not the fault of a document.
+fn first_fault(taken: &[Taken]) -> Option<anyhow::Error> {
+    taken
+        .iter()
+        .filter(|one| is_fault(one))
+        .find_map(|one| match &one.outcome {
+            Intake::Refused(error) => Some(anyhow::Error::msg(refused::text(error))),
+            _ => None,
+        })
 }
 
 /// As many documents as are taken in together.

@@ -248,6 +248,9 @@ pub struct Note {
 /// What one event says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Facts {
+    /// A digest of the event however it is written; see [`super::content_digest`]. Not kept.
+    #[serde(skip)]
+    pub content_digest: Option<[u8; 32]>,
     /// What kind of document it is.
     #[serde(rename = "k")]
     pub kind: DocumentKind,
@@ -318,6 +321,7 @@ impl Facts {
     /// Facts that say nothing but what kind of document it is.
     pub fn new(kind: DocumentKind, type_name: impl Into<String>) -> Self {
         Self {
+            content_digest: None,
             kind,
             type_name: type_name.into(),
             subject: String::new(),

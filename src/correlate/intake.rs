@@ -311,7 +311,11 @@ pub fn indexed(facts: &Facts, once: bool, now: Timestamp) -> Indexed {
         // Strings, integers and lists of them: there is nothing in it that JSON cannot hold.
         facts: serde_json::to_string(facts).unwrap_or_default(),
         links: links.collect(),
-        natural: natural_key(facts).map(|key| NaturalKey { key, once }),
+        natural: natural_key(facts).map(|key| NaturalKey {
+            key,
+            once,
+            content: facts.content_digest,
+        }),
         run: run_touch(facts, now),
     }
 }

@@ -17,6 +17,7 @@ mod names;
 mod origin;
 pub mod repair;
 mod run;
+mod same;
 mod shown;
 mod story;
 #[cfg(test)]
@@ -35,5 +36,6 @@ pub use facts::{
 pub use intake::{UNIT_EXTENSIONS, indexed, is_fault, receiver_type, run_touch, success, unit};
 pub use key::{Edge, KeyKind, LinkKey, Role, edges, hub_key};
 pub use run::{Confidence, Member, Method, Related, Remark, Run, Via};
+pub use same::content_digest;
 pub use story::{Asked, GateLine, Page, Section, Story, Told, Typical, duration, stalled_after};
 pub use walk::{Anchor, Candidate, Found, LinkRow, Walk, WalkLimits};

@@ -52,10 +52,13 @@ pub struct NaturalKey {
     /// Whether an event with equal content is not recorded again. Only CloudEvents and CDEvents
     /// intake asks for that; an EPR client that sends an event twice gets two.
     pub once: bool,
+    /// A digest of the event however it is written: the order of members, blanks, an envelope make no
+    /// other event of it. Without one the payload's bytes are compared.
+    pub content: Option<[u8; 32]>,
 }
 
 /// What two events with the same natural key have in common if one is the other again: 16 bytes of
-/// SHA-256 over receiver, unit, success and payload.
+/// SHA-256 over receiver, unit, success and [`NaturalKey::content`] or the payload.
 pub fn content_key(
     receiver: ReceiverId,
     unit: &Unit,
@@ -97,7 +100,9 @@ impl OldEvent {
                 event.receiver_id,
                 &event.unit,
                 event.success,
-                &event.payload_digest,
+                (indexed.natural.and_then(|natural| natural.content))
+                    .as_ref()
+                    .unwrap_or(&event.payload_digest),
             ),
             indexed,
         }

@@ -15,14 +15,15 @@ use super::views::{Warning, WriteOptions};
 use super::{Error, Registry, Result, unexpected};
 use crate::correlate::{Facts, indexed};
 use crate::domain::command::{Action, Command, GateEffect, Outcome, TurnPolicy};
-use crate::domain::event::{Event, EventDraft};
-use crate::domain::id::EventId;
+use crate::domain::event::{Event, EventDraft, Payload};
+use crate::domain::id::{EventId, ReceiverId};
 use crate::domain::principal::{Principal, Scope};
 use crate::domain::receiver::Receiver;
 use crate::domain::refusal::Refusal;
 use crate::domain::run::RunTouch;
 use crate::domain::unit::Unit;
-use crate::store::Store;
+use crate::limits;
+use crate::store::{Decided, Store};
 
 /// How documents are to be taken in.
 #[derive(Debug, Clone, Default)]
@@ -84,12 +85,6 @@ pub enum Intake {
     Refused(Error),
 }
 
-/// A document that is ready to be written.
-struct Ready {
-    at: usize,
-    command: Command,
-}
-
 impl Registry {
     /// Reads documents without recording them: what each says, or why it cannot be read. A
     /// processor's work; it needs no database.
@@ -118,8 +113,11 @@ impl Registry {
                 .prepare(store.as_ref(), &mut receivers, document, options, &mut one)
                 .await
             {
-                Ok(Some(command)) => ready.push(Ready { at, command }),
-                Ok(None) => {}
+                Ok(command) => {
+                    let imagined = receivers.imagined.drain(..);
+                    ready.extend(imagined.map(|command| (None, command)));
+                    ready.push((Some(at), command));
+                }
                 Err(error) if error.is_fault() => return Err(error),
                 Err(error) => one.outcome = Intake::Refused(error),
             }
@@ -132,15 +130,15 @@ impl Registry {
                 ..WriteOptions::default()
             },
         );
-        let (places, commands): (Vec<usize>, Vec<Command>) = ready
-            .into_iter()
-            .map(|ready| (ready.at, ready.command))
-            .unzip();
+        let (places, commands): (Vec<Option<usize>>, Vec<Command>) = ready.into_iter().unzip();
+        if !options.dry_run {
+            self.pack(&commands).await?;
+        }
         let outcomes = self
             .written(store.as_ref(), commands, options.dry_run)
-            .await;
+            .await?;
         for (at, outcome) in places.into_iter().zip(outcomes) {
-            if let Some(one) = taken.get_mut(at) {
+            if let Some(one) = at.and_then(|at| taken.get_mut(at)) {
                 one.outcome = outcome;
             }
         }
@@ -151,46 +149,46 @@ impl Registry {
         Ok(taken)
     }
 
-    /// Has commands written, in their order; or decides each of them without writing.
+    /// Packs payloads here, so that the one writer does not spend its time on it.
+    async fn pack(&self, commands: &[Command]) -> Result<()> {
+        let payload = |command: &Command| match &command.action {
+            Action::RecordEvent { draft, .. } => Some(draft.payload.clone()),
+            _ => None,
+        };
+        let large = |payload: &Payload| payload.size() > limits::INLINE_PAYLOAD_BYTES;
+        let payloads: Vec<Payload> = commands.iter().filter_map(payload).filter(large).collect();
+        let bytes = payloads.iter().map(Payload::size).sum();
+        let pack = move || {
+            for payload in &payloads {
+                payload.packed();
+            }
+            Ok(())
+        };
+        self.inner.schemas.blocking_if(bytes, pack).await
+    }
+
+    /// Has commands written, in their order; or decides about them without writing.
     async fn written(
         &self,
         store: &dyn Store,
         commands: Vec<Command>,
         dry_run: bool,
-    ) -> Vec<Intake> {
+    ) -> Result<Vec<Intake>> {
         if dry_run {
-            let mut outcomes = Vec::with_capacity(commands.len());
-            for command in commands {
-                let decided = store.preview(&command, self.now()).await;
-                outcomes.push(match decided {
-                    Ok(Ok(outcome)) => intake(outcome),
-                    Ok(Err(refusal)) => Intake::Refused(refusal.into()),
-                    Err(error) => Intake::Refused(error.into()),
-                });
-            }
-            return outcomes;
+            let decided = store.preview(&commands, self.now()).await?;
+            return Ok(decided.into_iter().map(of_decided).collect());
         }
-        let opened = match self.inner.opening.opened().await {
-            Ok(opened) => opened,
-            Err(error) => {
-                let why = error.to_string();
-                let refused = |_| Intake::Refused(Error::internal(why.clone()));
-                return commands.iter().map(refused).collect();
-            }
-        };
+        let opened = self.inner.opening.opened().await?;
         // Of several events of one unit the last decides about its gates.
         let written = opened.writer.write_in_order(commands).await;
-        written
-            .into_iter()
-            .map(|written| match written {
-                Ok(Ok(outcome)) => intake(outcome),
-                Ok(Err(refusal)) => Intake::Refused(refusal.into()),
-                Err(error) => Intake::Refused(Error::from_shared(&error)),
-            })
-            .collect()
+        let outcomes = written.into_iter().map(|written| match written {
+            Ok(decided) => of_decided(decided),
+            Err(error) => Intake::Refused(Error::from_shared(&error)),
+        });
+        Ok(outcomes.collect())
     }
 
-    /// Makes a document ready to be written; `None` where there is nothing to write.
+    /// Makes a document ready to be written.
     async fn prepare(
         &self,
         store: &dyn Store,
@@ -198,7 +196,7 @@ impl Registry {
         document: Document,
         options: &IntakeOptions,
         one: &mut Taken,
-    ) -> Result<Option<Command>> {
+    ) -> Result<Command> {
         let mut read = document.into_read()?;
         let (unit, well) = (read.unit(&options.unit), read.success());
         one.unit = Some(unit.clone());
@@ -208,16 +206,18 @@ impl Registry {
         if options.strict {
             read.strictly()?;
         }
-        let (receiver, made) = receivers.of(&read, &unit).await?;
-        one.receiver = Some((receiver.clone(), made));
-        let draft = EventDraft {
+        let mut draft = EventDraft {
             unit,
             description: read.description(),
             success: well,
-            receiver_id: receiver.id,
+            receiver_id: ReceiverId::new(ulid::Ulid::nil()),
             payload: read.payload.clone(),
         };
+        // Before a receiver is made for it.
         draft.check()?;
+        let (receiver, made) = receivers.of(&read, &draft.unit).await?;
+        draft.receiver_id = receiver.id;
+        one.receiver = Some((receiver.clone(), made));
         if !(made && options.dry_run) {
             let compiled = self.inner.schemas.of(store, &receiver).await?;
             if !compiled.accepts_everything() {
@@ -252,29 +252,21 @@ impl Registry {
         one.touch = indexed.as_ref().and_then(|indexed| indexed.run.clone());
         let name = one.touch.as_ref().and_then(RunTouch::name);
         one.run = name.map(|name| name.key().handle());
-        if made && options.dry_run {
-            one.outcome = Intake::Recorded {
-                event: None,
-                gates: Vec::new(),
-                id_conflict: None,
-            };
-            return Ok(None);
-        }
-        Ok(Some(Command {
+        Ok(Command {
             recorder: receivers.recorder.clone(),
             action: Action::RecordEvent {
                 id: EventId::new(self.inner.ids.next()),
                 draft,
                 indexed: indexed.map(Arc::new),
             },
-            idempotency_key: None,
+            idempotency_key: read.key(),
             log_only: !(self.inner.announce && options.announce),
             turns: if options.dry_run {
                 TurnPolicy::Allowed
             } else {
                 options.turns.clone()
             },
-        }))
+        })
     }
 }
 
@@ -313,6 +305,13 @@ fn unite(taken: &mut [Taken], key: impl Fn(&RunTouch, bool) -> Option<String>) {
     }
 }
 
+fn of_decided(decided: Decided) -> Intake {
+    match decided {
+        Ok(outcome) => intake(outcome),
+        Err(refusal) => Intake::Refused(refusal.into()),
+    }
+}
+
 fn intake(outcome: Outcome) -> Intake {
     match outcome {
         Outcome::Event {
@@ -326,6 +325,11 @@ fn intake(outcome: Outcome) -> Intake {
             id_conflict,
         },
         Outcome::Repeated { id, .. } => Intake::Repeated { id },
+        // Known by its key from an earlier reading.
+        Outcome::Replayed { id } => match id.parse() {
+            Ok(id) => Intake::Repeated { id },
+            Err(refusal) => Intake::Refused(Refusal::into(refusal)),
+        },
         _ => Intake::Refused(unexpected()),
     }
 }

@@ -167,7 +167,8 @@ impl Registry {
         };
         let opened = self.inner.opening.opened().await?;
         if options.dry_run {
-            return Ok(opened.store.preview(&command, self.now()).await??);
+            let decided = opened.store.preview(&[command], self.now()).await?.pop();
+            return Ok(decided.ok_or_else(unexpected)??);
         }
         opened
             .writer

@@ -57,8 +57,9 @@ pub trait Store: IndexStore + Send + Sync + fmt::Debug {
     /// commands come back, and at least one.
     async fn write(&self, commands: &[Command], now: Timestamp) -> Result<Vec<Decided>>;
 
-    /// Decides one command against the present state and writes nothing.
-    async fn preview(&self, command: &Command, now: Timestamp) -> Result<Decided>;
+    /// Decides commands in their order against the present state, each as if those before it were done,
+    /// and writes nothing.
+    async fn preview(&self, commands: &[Command], now: Timestamp) -> Result<Vec<Decided>>;
 
     /// Receivers by id.
     async fn receivers(&self, ids: &[ReceiverId]) -> Result<Vec<Receiver>>;

@@ -65,6 +65,12 @@ impl Keeper {
         };
         let found: Checkpoint = serde_json::from_str(&text)
             .with_context(|| format!("{} is damaged; delete it", self.at.display()))?;
+        let size = std::fs::metadata(&self.file).map_or(0, |file| file.len());
+        anyhow::ensure!(
+            size >= found.bytes,
+            "{} is shorter than what was read of it before; leave --resume out to read it from its beginning",
+            self.file.display()
+        );
         anyhow::ensure!(
             head(&self.file, found.bytes)? == found.head,
             "{} is not the file that was read before; leave --resume out to read it from its beginning",
@@ -143,6 +149,9 @@ mod tests {
         std::fs::write(&file, b"{\"x\":1}\n{\"b\":2}\n").unwrap();
         let refused = keeper.load().unwrap_err().to_string();
         assert!(refused.contains("not the file"), "{refused}");
+        std::fs::write(&file, b"{").unwrap();
+        let refused = keeper.load().unwrap_err().to_string();
+        assert!(refused.contains("is shorter"), "{refused}");
         keeper.forget();
         assert_eq!(keeper.load().unwrap(), None);
     }

@@ -48,6 +48,8 @@ pub(super) enum Form {
 pub(super) struct Documents<R> {
     from: R,
     position: Position,
+    /// Whether no document has been read yet.
+    first: bool,
 }
 
 impl<R: AsyncBufRead + Unpin> Documents<R> {
@@ -58,7 +60,11 @@ impl<R: AsyncBufRead + Unpin> Documents<R> {
 
     /// From where another reading stopped; the stream is already there.
     pub(super) fn at(from: R, position: Position) -> Self {
-        Self { from, position }
+        Self {
+            from,
+            position,
+            first: position.form == Form::Unknown,
+        }
     }
 
     /// Where the next document begins.
@@ -98,7 +104,6 @@ impl<R: AsyncBufRead + Unpin> Documents<R> {
     async fn line(&mut self) -> std::io::Result<Option<Item>> {
         loop {
             let line = self.position.lines + 1;
-            let first = self.position.lines == 0 || self.position.bytes == 0;
             let mut bytes = Vec::new();
             let long = self.until_newline(&mut bytes).await?;
             if bytes.is_empty() && !long && self.ended().await? {
@@ -106,6 +111,7 @@ impl<R: AsyncBufRead + Unpin> Documents<R> {
                 return Ok(None);
             }
             if long {
+                self.first = false;
                 return Ok(Some(Item {
                     line,
                     text: Err(too_long()),
@@ -114,7 +120,9 @@ impl<R: AsyncBufRead + Unpin> Documents<R> {
             if bytes.trim_ascii().is_empty() {
                 continue;
             }
-            if first && is_open(&bytes) {
+            let first = std::mem::take(&mut self.first);
+            // A line behind it that begins an object is a line of its own: the first one is broken.
+            if first && is_open(&bytes) && self.from.fill_buf().await?.first() != Some(&b'{') {
                 self.position.form = Form::Values;
                 return self.rest_of(bytes, line).await.map(Some);
             }

@@ -21,7 +21,8 @@ pub(super) struct Natural {
 impl Natural {
     pub(super) fn of(draft: &EventDraft, indexed: &Indexed) -> Option<Self> {
         let natural = indexed.natural?;
-        let digest = draft.payload.digest();
+        let content = natural.content.as_ref();
+        let digest = content.unwrap_or_else(|| draft.payload.digest());
         Some(Self {
             key: natural.key,
             content: content_key(draft.receiver_id, &draft.unit, draft.success, digest),
@@ -72,18 +73,17 @@ impl Writer<'_> {
         }
     }
 
-    /// Forgets what payloads say, of the events of this batch too. How often events came again is not
-    /// forgotten: no payload says it.
+    /// Forgets what payloads say, of the events of this batch too. By what events are known when they
+    /// come again is not forgotten, so that they are not recorded anew meanwhile, nor how often they
+    /// came: no payload says it.
     pub(super) fn clear_index(&mut self) -> Outcome {
         let (state, plan) = (&mut self.state.index, &mut self.plan.index);
-        state.natural.clear();
         state.runs = Runs::default();
         state.reindexed_to = 0;
         state.unindexed_to = self.state.last_event_seq;
         plan.clear = true;
         plan.facts.clear();
         plan.links.clear();
-        plan.natural.clear();
         self.audit_done("index".to_owned(), "cleared".to_owned());
         self.reindexed(true)
     }

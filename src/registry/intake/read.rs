@@ -11,10 +11,11 @@ use serde_json::{Map, Value};
 use super::Findings;
 use crate::correlate::cloudevent::CloudEvent;
 use crate::correlate::{
-    Conformance, DocumentKind, Facts, Hint, UNIT_EXTENSIONS, bare, decode, is_fault, receiver_type,
-    success, unit, verdict,
+    Conformance, DocumentKind, Facts, Hint, UNIT_EXTENSIONS, bare, content_digest, decode,
+    is_fault, receiver_type, success, unit, verdict,
 };
 use crate::domain::event::Payload;
+use crate::domain::id::EventId;
 use crate::domain::json;
 use crate::domain::refusal::Refusal;
 use crate::domain::run::RunOutcome;
@@ -39,12 +40,17 @@ pub(super) struct Read {
     pub(super) inner: Option<Arc<str>>,
     /// Attributes by which a sender names the unit.
     extensions: BTreeMap<String, String>,
+    /// What it is known by when the same place is read again.
+    place: Option<String>,
     findings: Findings,
 }
 
 /// An event as EPR clients write it.
 #[derive(Debug, Deserialize)]
 struct EprEvent {
+    /// The id that it has where it was exported.
+    #[serde(default)]
+    id: Option<String>,
     name: String,
     version: String,
     release: String,
@@ -95,6 +101,16 @@ impl Document {
         self.0.as_ref().ok()?.facts.as_ref()
     }
 
+    /// Tells where it stands in a file that stays as it is, so that reading it again does not record it
+    /// again. CDEvents and CloudEvents are known by their own ids.
+    #[must_use]
+    pub fn at(mut self, place: String) -> Self {
+        if let Ok(read) = &mut self.0 {
+            read.place = Some(place);
+        }
+        self
+    }
+
     pub(super) fn into_read(self) -> Result<Read, Refusal> {
         self.0
     }
@@ -103,6 +119,9 @@ impl Document {
 fn read(text: String) -> Result<Read, Refusal> {
     let shape = json::scan("document", &text)?;
     if text.len() > limits::DECODED_BYTES {
+        if let Ok(epr) = epr_event(&text) {
+            return Ok(Read::unread(epr, &text, shape.duplicate_keys));
+        }
         return Err(Refusal::TooLarge {
             what: "document",
             size: Some(text.len() as u64),
@@ -160,6 +179,7 @@ fn read(text: String) -> Result<Read, Refusal> {
         epr,
         inner,
         extensions,
+        place: None,
         findings,
     })
 }
@@ -206,6 +226,22 @@ fn not_an_event(why: &str) -> Refusal {
 }
 
 impl Read {
+    /// An EPR event that is too large to be looked into.
+    fn unread(epr: EprEvent, text: &str, duplicate_keys: bool) -> Self {
+        Self {
+            payload: Payload::new(epr.payload.clone()),
+            facts: None,
+            epr: Some(epr),
+            inner: None,
+            extensions: BTreeMap::new(),
+            place: None,
+            findings: Findings {
+                duplicate_keys,
+                secret: secrets::first_in_json(text),
+            },
+        }
+    }
+
     /// The unit: as the caller gives it, as an EPR event names it, as the document says.
     pub(super) fn unit(&self, given: &BTreeMap<&'static str, String>) -> Unit {
         let mut found = match (&self.epr, &self.facts) {
@@ -262,6 +298,16 @@ impl Read {
     pub(super) fn receiver_named(&self) -> Option<&str> {
         let named = self.epr.as_ref()?.event_receiver_id.as_deref()?.trim();
         (!named.is_empty()).then_some(named)
+    }
+
+    /// What an EPR event is known by when it comes again: the id that it was exported with, else where it
+    /// stands. It has no id of its own.
+    pub(super) fn key(&self) -> Option<String> {
+        let id = self.epr.as_ref()?.id.as_deref();
+        match id.map(str::parse::<EventId>) {
+            Some(Ok(id)) => Some(format!("exported event {id}")),
+            _ => self.place.clone(),
+        }
     }
 
     /// The receiver that an EPR event had where it was exported.
@@ -361,6 +407,7 @@ pub(in crate::registry) fn facts_in(payload: &Value, receiver_type: &str) -> Opt
 /// What a document says, with the verdict on it.
 fn judged(value: &Value, hint: &Hint<'_>) -> Option<Facts> {
     let mut facts = decode(value, hint)?;
+    facts.content_digest = content_digest(value);
     if let Some(event) = bare(value) {
         facts.verdict = verdict(&event);
     }

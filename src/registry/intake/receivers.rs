@@ -38,6 +38,8 @@ pub(super) struct Receivers<'a> {
     options: &'a IntakeOptions,
     pub(super) recorder: Arc<Recorder>,
     by_type: HashMap<(String, Option<ReceiverTold>), Known>,
+    /// Of a dry run: what would make the receivers that are not there.
+    pub(super) imagined: Vec<Command>,
     /// Ids that are of another registry.
     foreign: HashSet<String>,
     by_name: HashMap<String, Arc<Receiver>>,
@@ -57,6 +59,7 @@ impl<'a> Receivers<'a> {
             options,
             recorder: Arc::new(principal.recorder.clone()),
             by_type: HashMap::new(),
+            imagined: Vec::new(),
             foreign: HashSet::new(),
             by_name: HashMap::new(),
         }
@@ -155,7 +158,7 @@ impl<'a> Receivers<'a> {
     }
 
     /// The only receiver of a type, also of the type without its version; else one made from it.
-    async fn by_type(&self, kind: &str) -> Result<Known> {
+    async fn by_type(&mut self, kind: &str) -> Result<Known> {
         for text in [Some(kind), unversioned(kind)].into_iter().flatten() {
             let ids = self
                 .store
@@ -206,38 +209,35 @@ impl<'a> Receivers<'a> {
         self.principal.recorder.kind == PrincipalKind::Local || !self.principal.grants.is_empty()
     }
 
-    async fn make(&self, kind: &str) -> Result<Known> {
+    async fn make(&mut self, kind: &str) -> Result<Known> {
         let draft = draft(kind);
         draft.check()?;
         let id = ReceiverId::new(self.registry.inner.ids.next());
-        let receiver = if self.options.dry_run {
-            Receiver {
+        let imagined = Receiver {
+            id,
+            fingerprint: fingerprint(&draft.kind, &draft.description, &draft.name, &draft.version),
+            name: draft.name.clone(),
+            kind: draft.kind.clone(),
+            version: draft.version.clone(),
+            description: draft.description.clone(),
+            created_at: self.registry.now(),
+            unchecked_refs: false,
+        };
+        let command = Command {
+            recorder: self.recorder.clone(),
+            action: Action::CreateReceiver {
                 id,
-                fingerprint: fingerprint(
-                    &draft.kind,
-                    &draft.description,
-                    &draft.name,
-                    &draft.version,
-                ),
-                name: draft.name,
-                kind: draft.kind,
-                version: draft.version,
-                description: draft.description,
-                created_at: self.registry.now(),
+                draft,
                 unchecked_refs: false,
-            }
+            },
+            idempotency_key: None,
+            log_only: !(self.registry.inner.announce && self.options.announce),
+            turns: TurnPolicy::Allowed,
+        };
+        let receiver = if self.options.dry_run {
+            self.imagined.push(command);
+            imagined
         } else {
-            let command = Command {
-                recorder: self.recorder.clone(),
-                action: Action::CreateReceiver {
-                    id,
-                    draft,
-                    unchecked_refs: false,
-                },
-                idempotency_key: None,
-                log_only: !(self.registry.inner.announce && self.options.announce),
-                turns: TurnPolicy::Allowed,
-            };
             let opened = self.registry.inner.opening.opened().await?;
             let written = opened.writer.write(command).await;
             match written.map_err(|error| Error::from_shared(&error))?? {

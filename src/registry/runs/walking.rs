@@ -12,7 +12,7 @@ use crate::domain::run::RunKey;
 use crate::domain::search::Order;
 use crate::domain::unit::Unit;
 use crate::limits;
-use crate::registry::Result;
+use crate::registry::{Error, Result};
 use crate::store::{Bounds, Store, Stream};
 
 /// Walks from an anchor to its end, or as far as the time allows.
@@ -20,14 +20,32 @@ pub(super) async fn walk(store: &dyn Store, anchor: &Anchor, limits: WalkLimits)
     let begun = Instant::now();
     let most = Duration::from_millis(limits::WALK_MILLIS);
     let mut walk = Walk::new(anchor, limits);
-    while let Some(ask) = walk.ask() {
-        if begun.elapsed() > most {
-            walk.stop("time");
-        } else {
-            walk.give(answered(store, &ask).await?);
+    let mut given = None;
+    // To think about thousands of events takes its time, and others are served meanwhile.
+    loop {
+        let think = move || {
+            if let Some(given) = given {
+                walk.give(given);
+            }
+            let ask = walk.ask();
+            (walk, ask)
+        };
+        let ask;
+        (walk, ask) = thought(tokio::task::spawn_blocking(think).await)?;
+        match ask {
+            None => break,
+            Some(_) if begun.elapsed() > most => {
+                walk.stop("time");
+                given = None;
+            }
+            Some(ask) => given = Some(answered(store, &ask).await?),
         }
     }
-    Ok(walk.finish())
+    thought(tokio::task::spawn_blocking(move || walk.finish()).await)
+}
+
+fn thought<T>(done: std::result::Result<T, tokio::task::JoinError>) -> Result<T> {
+    done.map_err(|error| Error::internal(format!("a walk broke off: {error}")))
 }
 
 /// Of each key its first ties, no more than so many in all. Mostly a key has few: each is asked for

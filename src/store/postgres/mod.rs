@@ -69,10 +69,10 @@ impl Engine for PostgresStore {
         self.writer.lock().await.write(commands, now).await
     }
 
-    async fn preview(&self, command: &Command, now: Timestamp) -> Result<Decided> {
+    async fn preview(&self, commands: &[Command], now: Timestamp) -> Result<Vec<Decided>> {
         loop {
             let mut reader = Engine::reader(self).await?;
-            let decided = preview(&mut reader, command, now).await;
+            let decided = preview(&mut reader, commands, now).await;
             if decided.is_ok() || !reader.was_dead() {
                 return decided;
             }
@@ -105,10 +105,10 @@ impl Engine for PostgresStore {
 }
 
 /// Decides against one snapshot of the database.
-async fn preview(line: &mut Line, command: &Command, now: Timestamp) -> Result<Decided> {
+async fn preview(line: &mut Line, commands: &[Command], now: Timestamp) -> Result<Vec<Decided>> {
     line.command("begin a preview", statements::BEGIN_PREVIEW)
         .await?;
-    let decided = sql::preview(line, command, now, migrate::check_readable).await;
+    let decided = sql::preview(line, commands, now, migrate::check_readable).await;
     if line.is_ready() {
         // After an error too: the line goes back to the pool without a transaction.
         line.command("end a preview", "ROLLBACK").await?;

@@ -109,7 +109,7 @@ pub(super) const INSERT_INDEX: &str = "WITH \
     t AS (INSERT INTO event_repeat AS o (seq, times) SELECT * FROM unnest($35::bigint[], $36::bigint[]) \
         ON CONFLICT (seq) DO UPDATE SET times = o.times + excluded.times) \
     UPDATE registry SET last_run_num = $37, runs = $38, reindexed_to = $39, unindexed_to = $40";
-pub(super) const CLEAR_INDEX: &str = "TRUNCATE facts, link, natural_key, run, run_label";
+pub(super) const CLEAR_INDEX: &str = "TRUNCATE facts, link, run, run_label";
 pub(super) const COPY_FACTS: &str = "COPY facts (seq, text) FROM STDIN";
 pub(super) const COPY_LINKS: &str = "COPY link (key, seq, role) FROM STDIN";
 pub(super) const COPY_NATURAL_KEYS: &str = "COPY natural_key (key, content, seq) FROM STDIN";

@@ -46,9 +46,9 @@ pub(in crate::store) trait Engine: fmt::Debug + Send + Sync + 'static {
     ) -> impl Future<Output = Result<Vec<Decided>>> + Send;
     fn preview(
         &self,
-        command: &Command,
+        commands: &[Command],
         now: Timestamp,
-    ) -> impl Future<Output = Result<Decided>> + Send;
+    ) -> impl Future<Output = Result<Vec<Decided>>> + Send;
     fn prune(&self, cutoffs: &Cutoffs, limit: usize)
     -> impl Future<Output = Result<Pruned>> + Send;
     fn wakes(&self) -> watch::Receiver<u64>;
@@ -85,8 +85,8 @@ impl<E: Engine> Store for E {
         Engine::write(self, commands, now).await
     }
 
-    async fn preview(&self, command: &Command, now: Timestamp) -> Result<Decided> {
-        Engine::preview(self, command, now).await
+    async fn preview(&self, commands: &[Command], now: Timestamp) -> Result<Vec<Decided>> {
+        Engine::preview(self, commands, now).await
     }
 
     async fn receivers(&self, ids: &[ReceiverId]) -> Result<Vec<Receiver>> {

@@ -97,21 +97,25 @@ pub(in crate::store) async fn steps<S: Session>(
     Ok((decided, wrote))
 }
 
-/// Decides one command against what this transaction sees, and writes nothing.
+/// Decides commands against what this transaction sees, and writes nothing.
 pub(in crate::store) async fn preview<S: Session>(
     session: &mut S,
-    command: &Command,
+    commands: &[Command],
     now: Timestamp,
     refuse: fn(i64, i64) -> Result<()>,
-) -> Result<Decided> {
+) -> Result<Vec<Decided>> {
     let registry = load::registry(session).await?;
     check_readable::<S>(&registry, refuse)?;
-    let needs = Needs::of([command]);
+    let needs = Needs::of(commands);
     let mut state = load::state(session, &registry, &needs, &mut Known::default()).await?;
-    let (_, mut results) = decide(&mut state, std::slice::from_ref(command), now);
-    results
-        .pop()
-        .ok_or_else(|| StoreError::inconsistent("event", "a command was left without an answer"))
+    let (_, results) = decide(&mut state, commands, now);
+    if results.len() == commands.len() {
+        return Ok(results);
+    }
+    Err(StoreError::inconsistent(
+        "event",
+        "a command was left without an answer",
+    ))
 }
 
 /// Whether a commit whose answer was an error is there all the same: looked up by what one of its

@@ -162,12 +162,12 @@ impl Engine for SqliteStore {
         }
     }
 
-    async fn preview(&self, command: &Command, now: Timestamp) -> Result<Decided> {
+    async fn preview(&self, commands: &[Command], now: Timestamp) -> Result<Vec<Decided>> {
         let mut connection = self.reader().await?;
         // One snapshot for all that is read.
         let mut transaction = connection.begin().await.doing("begin a preview")?;
         let decided =
-            sql::preview(&mut *transaction, command, now, migrate::check_readable).await?;
+            sql::preview(&mut *transaction, commands, now, migrate::check_readable).await?;
         transaction.rollback().await.doing("end a preview")?;
         Ok(decided)
     }

@@ -120,7 +120,8 @@ pub(super) const INSERT_INDEX: &str = concat!(
     count_repeats!(),
     "; UPDATE registry SET last_run_num = $8, runs = $9, reindexed_to = $10, unindexed_to = $11"
 );
-pub(super) const CLEAR_INDEX: &str = "DELETE FROM facts; DELETE FROM link; DELETE FROM natural_key; DELETE FROM run; DELETE FROM run_label";
+pub(super) const CLEAR_INDEX: &str =
+    "DELETE FROM facts; DELETE FROM link; DELETE FROM run; DELETE FROM run_label";
 pub(super) const INSERT_PAYLOAD: &str = "INSERT INTO payload (event_seq, deflated) VALUES ($1, $2)";
 pub(super) const INSERT_IDEMPOTENCY: &str =
     "INSERT INTO idempotency (key, digest, result, created_at) VALUES ($1, $2, $3, $4)";

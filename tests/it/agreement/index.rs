@@ -56,7 +56,9 @@ impl Index {
         }
         if plan.clear {
             let repeats = std::mem::take(&mut self.repeats);
+            let natural = std::mem::take(&mut self.natural);
             *self = Self {
+                natural,
                 repeats,
                 ..Self::default()
             };

@@ -94,10 +94,9 @@ impl Store for MemoryStore {
         Ok(decided)
     }
 
-    async fn preview(&self, command: &Command, now: Timestamp) -> Result<Decided> {
+    async fn preview(&self, commands: &[Command], now: Timestamp) -> Result<Vec<Decided>> {
         let mut state = self.rows().state();
-        let (_, mut decided) = decide(&mut state, std::slice::from_ref(command), now);
-        Ok(decided.remove(0))
+        Ok(decide(&mut state, commands, now).1)
     }
 
     async fn receivers(&self, ids: &[ReceiverId]) -> Result<Vec<Receiver>> {

@@ -58,6 +58,7 @@ pub(crate) fn links(name: &str, links: &[(u8, Role)]) -> Indexed {
 pub(crate) fn once(n: u8) -> Indexed {
     Indexed {
         natural: Some(NaturalKey {
+            content: None,
             key: key(n),
             once: true,
         }),
@@ -148,7 +149,11 @@ pub(crate) fn anything() -> impl Strategy<Value = Indexed> {
         select(vec!["", "a \"name\"", "tab\t\\N\u{0}"]),
     )
         .prop_map(|(tied, natural, run, name)| Indexed {
-            natural: natural.map(|(n, once)| NaturalKey { key: key(n), once }),
+            natural: natural.map(|(n, once)| NaturalKey {
+                key: key(n),
+                once,
+                content: None,
+            }),
             run,
             ..links(name, &tied)
         })

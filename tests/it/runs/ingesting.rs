@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::{cdevent, ingest, summary};
+use crate::harness::engine::{self, Engine};
 use crate::mcp::client::{Server, Setup, fresh};
 
 fn task(number: usize) -> Value {
@@ -110,6 +111,223 @@ fn events_of_one_unit_are_recorded_in_the_order_of_the_file() {
         .map(|event| event["payload"]["subject"]["content"]["number"].as_u64());
     let order: Vec<u64> = numbers.map(Option::unwrap).collect();
     assert_eq!(order, (0..count).collect::<Vec<_>>());
+}
+
+#[test]
+#[cfg(unix)]
+fn a_database_that_fails_ends_the_reading_and_it_goes_on_in_order() {
+    if engine::engine() != Engine::Sqlite {
+        return;
+    }
+    let (folder, db) = fresh();
+    let count = 4_000;
+    let file = folder.path().join("events.ndjson");
+    std::fs::write(&file, lines(count)).unwrap();
+    let home = folder.path().join("home");
+    let home = [
+        ("HOME", home.to_str().unwrap()),
+        ("XDG_DATA_HOME", home.to_str().unwrap()),
+    ];
+    let reading = ["ingest", "--resume", "--quiet", file.to_str().unwrap()];
+    let command = Setup::new(&db).tool(&reading, &home);
+    // No file may grow beyond 3,000 blocks: the disk is full.
+    let mut full = std::process::Command::new("sh");
+    full.args(["-c", "trap '' XFSZ; ulimit -f 3000; exec \"$@\"", "sh"])
+        .arg(command.get_program())
+        .args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => full.env(name, value),
+            None => full.env_remove(name),
+        };
+    }
+    let failed = full.output().unwrap();
+    let told = String::from_utf8_lossy(&failed.stderr);
+    assert_eq!(failed.status.code(), Some(2), "{told}");
+    assert!(
+        told.contains("--resume goes on: The database cannot be used"),
+        "{told}"
+    );
+    let before = summary(&failed);
+    assert_eq!(before["refused"], 0, "no document is at fault: {before}");
+    let first = before["recorded"].as_u64().unwrap();
+    assert!(0 < first && first < count as u64, "{before}");
+
+    let again = Setup::new(&db).tool(&reading, &home).output().unwrap();
+    let after = summary(&again);
+    assert_eq!(after["refused"], 0, "{after}");
+    assert_eq!(
+        after["recorded"].as_u64().unwrap() + first,
+        count as u64,
+        "{after}"
+    );
+    let output = Setup::new(&db)
+        .tool(&["export", "--format", "cdevents"], &[])
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let ids = text.lines().map(|line| {
+        let event: Value = serde_json::from_str(line).unwrap();
+        event["context"]["id"].as_str().unwrap().to_owned()
+    });
+    let expected = (0..count).map(|number| format!("e-{number}"));
+    assert_eq!(ids.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
+}
+
+#[test]
+fn a_first_line_does_not_decide_alone_how_documents_stand() {
+    for (input, recorded, refused) in [
+        // A blank line before one over several lines.
+        (format!("\n{:#}\n", task(1)), 1, 0),
+        // A first line that lacks its end, in a file of lines.
+        (
+            format!(
+                "{}\n{}\n{}\n",
+                task(1).to_string().trim_end_matches('}'),
+                task(2),
+                task(3)
+            ),
+            2,
+            1,
+        ),
+    ] {
+        let (_keep, db) = fresh();
+        let counted = summary(&ingest(&db, input.as_bytes(), &[]));
+        assert_eq!(counted["recorded"], recorded, "{counted}");
+        assert_eq!(counted["refused"], refused, "{counted}");
+    }
+}
+
+#[test]
+fn one_event_is_the_same_however_it_is_written() {
+    let (_keep, db) = fresh();
+    let event = task(1);
+    let id = event["context"]["id"].clone();
+    let envelope = json!({"specversion": "1.0", "id": id, "source": "https://ci.example.com",
+        "type": event["context"]["type"], "data": event});
+    let swapped = json!({"subject": event["subject"], "context": event["context"]});
+    let all = [
+        event.to_string(),
+        format!("{event:#}"),
+        swapped.to_string(),
+        envelope.to_string(),
+    ];
+    for (at, text) in all.iter().enumerate() {
+        let counted = summary(&ingest(&db, text.as_bytes(), &[]));
+        let expected = if at == 0 { (1, 0) } else { (0, 1) };
+        let found = (counted["recorded"].as_u64(), counted["repeated"].as_u64());
+        assert_eq!(
+            found,
+            (Some(expected.0), Some(expected.1)),
+            "{text} {counted}"
+        );
+        assert_eq!(counted["remarks"]["id_conflict"], Value::Null);
+    }
+}
+
+#[test]
+fn epr_events_of_a_file_that_stays_as_it_is_are_recorded_once() {
+    let (folder, db) = fresh();
+    let mut server = Server::on(&db);
+    server.id_of(
+        "create_receiver",
+        json!({"name": "scan", "type": "acme.scan", "version": "1", "description": "d", "schema_name": "any"}),
+    );
+    drop(server);
+    let line = json!({"name": "a", "version": "1", "release": "1", "platform_id": "x", "package": "x",
+        "payload": {"n": 1}, "success": true, "event_receiver_id": "scan"});
+    let file = folder.path().join("epr.ndjson");
+    let path = file.to_str().unwrap();
+    let read = || {
+        let output = Setup::new(&db)
+            .tool(&["ingest", path, "--quiet"], &[])
+            .output()
+            .unwrap();
+        let counted = summary(&output);
+        (
+            counted["recorded"].as_u64().unwrap(),
+            counted["repeated"].as_u64().unwrap(),
+        )
+    };
+    // Two equal lines are two events.
+    std::fs::write(&file, format!("{line}\n{line}\n")).unwrap();
+    assert_eq!(read(), (2, 0));
+    assert_eq!(read(), (0, 2));
+    // Another file is another one, whatever stands in it.
+    std::fs::remove_file(&file).unwrap();
+    std::fs::write(&file, format!("{line}\n{line}\n{line}\n")).unwrap();
+    assert_eq!(read(), (3, 0));
+}
+
+#[test]
+fn large_payloads_of_epr_events_are_recorded_and_not_looked_into() {
+    let (_keep, db) = fresh();
+    let mut server = Server::on(&db);
+    server.id_of(
+        "create_receiver",
+        json!({"name": "sbom", "type": "acme.sbom", "version": "1", "description": "d", "schema_name": "any"}),
+    );
+    drop(server);
+    let payload = json!({"bomFormat": "CycloneDX", "fill": "x".repeat(1_600_000)});
+    let line = json!({"name": "a", "version": "1", "release": "1", "platform_id": "x", "package": "x",
+        "payload": payload, "success": true, "event_receiver_id": "sbom"});
+    let output = ingest(&db, line.to_string().as_bytes(), &[]);
+    assert_eq!(
+        summary(&output)["recorded"],
+        1,
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let too_large =
+        json!({"specversion": "1.0", "id": "1", "source": "/s", "type": "t", "data": payload});
+    let output = ingest(&db, too_large.to_string().as_bytes(), &[]);
+    assert_eq!(summary(&output)["refused"], 1);
+}
+
+#[test]
+fn what_is_refused_leaves_no_receiver_and_a_dry_run_sees_what_stands_before() {
+    let (_keep, db) = fresh();
+    let nameless = json!({"name": "", "version": "1", "release": "1", "platform_id": "x", "package": "x", "success": true,
+        "payload": {"specversion": "1.0", "id": "1", "source": "/s", "type": "ghost"}});
+    let output = ingest(&db, nameless.to_string().as_bytes(), &[]);
+    assert_eq!(summary(&output)["refused"], 1);
+    let mut server = Server::on(&db);
+    let receivers = server.record("search_receivers", json!({}));
+    assert_eq!(receivers["receivers"], json!([]), "{receivers}");
+    drop(server);
+    let twice = format!("{}\n{}\n", task(1), task(1));
+    for arguments in [&["--dry-run"][..], &[]] {
+        let counted = summary(&ingest(&db, twice.as_bytes(), arguments));
+        let found = (
+            &counted["recorded"],
+            &counted["repeated"],
+            &counted["receivers_made"],
+        );
+        assert_eq!(
+            found,
+            (&1.into(), &1.into(), &1.into()),
+            "{arguments:?} {counted}"
+        );
+    }
+}
+
+#[test]
+fn a_file_that_is_not_there_is_told_before_anything_is_recorded() {
+    let (folder, db) = fresh();
+    let file = folder.path().join("a.ndjson");
+    std::fs::write(&file, task(1).to_string()).unwrap();
+    let (file, place) = (file.to_str().unwrap(), folder.path().to_str().unwrap());
+    for (other, why) in [("/no/such/file", "cannot be read"), (place, "is a folder")] {
+        let output = Setup::new(&db)
+            .tool(&["ingest", file, other], &[])
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(told.contains(why), "{told}");
+    }
+    let counted = summary(&ingest(&db, task(1).to_string().as_bytes(), &[]));
+    assert_eq!(counted["recorded"], 1, "nothing was recorded before");
 }
 
 #[test]

@@ -118,10 +118,10 @@ pub(crate) async fn an_event_that_comes_again_is_counted_and_not_recorded_again(
     let again = event(once(1));
     let preview = scene
         .store
-        .preview(&again, super::scene::after_start(0))
+        .preview(std::slice::from_ref(&again), super::scene::after_start(0))
         .await;
     assert!(matches!(
-        preview.unwrap(),
+        preview.unwrap().remove(0),
         Ok(Outcome::Repeated { seq: 1, .. })
     ));
     assert_eq!(fate(&scene, again).await, Ok(1));

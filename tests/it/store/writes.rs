@@ -61,7 +61,12 @@ pub(crate) async fn a_preview_tells_what_a_write_would_do_and_writes_nothing(sce
     for command in commands {
         let now = scene.clock.now();
         let before = fingerprint(scene.store.as_ref()).await;
-        let preview = scene.store.preview(&command, now).await.unwrap();
+        let preview = scene
+            .store
+            .preview(std::slice::from_ref(&command), now)
+            .await
+            .unwrap()
+            .remove(0);
         assert_eq!(
             fingerprint(scene.store.as_ref()).await,
             before,

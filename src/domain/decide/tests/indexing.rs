@@ -23,6 +23,7 @@ fn said(key: u8, once: bool) -> Indexed {
             },
         ],
         natural: Some(NaturalKey {
+            content: None,
             key: [key; 16],
             once,
         }),
