@@ -36,7 +36,6 @@ mod links;
 mod tests;
 #[cfg(test)]
 mod tests_corpus;
-mod uri;
 
 use std::borrow::Cow;
 
@@ -119,6 +118,11 @@ pub fn to_0_5_1(
     let mut log = Log::default();
     let target = Target::of(facts, &mut log)?;
     let mut kept = Kept::new(&parts, &mut log);
+    let declared = facts.type_name.trim();
+    if target.event.is_none() && target.type_name != declared {
+        let members = [("type".to_owned(), json!(declared))];
+        kept.put("x_context", members.into_iter().collect(), &mut log);
+    }
 
     let inside = content::converted(&parts, facts, &target, &mut kept, &mut log);
     let context = context::converted(&parts, facts, fallback, &target, &mut kept, &mut log);
@@ -274,29 +278,37 @@ impl Target {
         })
     }
 
-    /// A custom type, which receivers take if it has a version of three parts.
+    /// A custom type in the form that receivers take (custom/README.md): `dev.cdeventsx.` and tool,
+    /// subject, predicate and a version of three numbers.
     fn custom(declared: &str, log: &mut Log) -> Result<Self, NotConvertible> {
-        // `dev.cdeventsx.tool-subject.predicate.1.2.3`
-        const PARTS: usize = 7;
-        let parts: Vec<&str> = declared.split('.').collect();
-        let named = parts
-            .iter()
-            .skip(2)
-            .take(2)
-            .filter(|part| !part.is_empty())
-            .count();
-        if named < 2 {
+        let rest = declared.get(CUSTOM_PREFIX.len()..).unwrap_or_default();
+        let mut parts = rest.split('.');
+        let named = parts.next().unwrap_or_default();
+        let (tool, subject) = named.split_once('-').unwrap_or((TOOL, named));
+        let tool: String = tool.chars().filter(char::is_ascii_alphanumeric).collect();
+        let letters =
+            |text: &str| -> String { text.chars().filter(char::is_ascii_alphabetic).collect() };
+        let (subject, predicate) = (letters(subject), letters(parts.next().unwrap_or_default()));
+        if subject.is_empty() || predicate.is_empty() {
             return Err(NotConvertible::NoType);
         }
-        let type_name = if parts.len() == PARTS {
-            declared.to_owned()
+        let tool = if tool.is_empty() {
+            TOOL.to_owned()
         } else {
-            log.change("the version of the custom type has three parts");
-            let kept = if parts.len() > PARTS { PARTS } else { 4 };
-            let mut parts: Vec<&str> = parts.into_iter().take(kept).collect();
-            parts.extend(["0", "1", "0"].iter().skip(kept - 4));
-            parts.join(".")
+            tool
         };
+        let mut version = ["0", "1", "0"].map(|missing| {
+            let part = parts.next().unwrap_or_default();
+            let digits = part.len() - part.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+            let number = part.get(..digits).unwrap_or_default();
+            if number.is_empty() { missing } else { number }.to_owned()
+        });
+        let [major, minor, patch] = version.each_mut().map(std::mem::take);
+        let type_name =
+            format!("{CUSTOM_PREFIX}{tool}-{subject}.{predicate}.{major}.{minor}.{patch}");
+        if type_name != declared {
+            log.change(format!("type {} → {type_name}", quoted(declared)));
+        }
         Ok(Self {
             spec: Spec::NEWEST,
             type_name,

@@ -23,6 +23,7 @@ mod story;
 #[cfg(test)]
 mod testing;
 pub mod trace;
+mod uri;
 pub mod walk;
 
 pub use conformance::verdict;

@@ -4,10 +4,10 @@ use serde_json::{Map, Value, json};
 
 use super::fill::{fill, optional};
 use super::kept::Kept;
-use super::uri::{as_reference, is_reference, is_uri};
 use super::{Log, Parts, Target};
 use crate::correlate::decode::read;
 use crate::correlate::facts::Facts;
+use crate::correlate::uri::{as_reference, is_reference, is_uri};
 use crate::domain::run::RunOutcome;
 use crate::domain::schema::cdevents::{Field, Kind, Shape, Spec};
 

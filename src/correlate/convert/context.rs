@@ -4,11 +4,11 @@ use serde_json::{Map, Value, json};
 
 use super::kept::Kept;
 use super::links;
-use super::uri::{as_reference, is_reference, is_uri};
 use super::{Fallback, Log, Parts, Target};
 use crate::correlate::decode::read;
 use crate::correlate::facts::Facts;
 use crate::correlate::repair;
+use crate::correlate::uri::{as_reference, is_reference, is_uri};
 use crate::domain::time::Timestamp;
 
 /// What is read here, where it is no object; the rest is kept.

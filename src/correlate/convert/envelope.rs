@@ -3,10 +3,10 @@
 use serde_json::{Map, Value, json};
 
 use super::context::has_four_digits;
-use super::uri::{as_reference, is_uri};
 use crate::correlate::cloudevent::CloudEvent;
 use crate::correlate::decode::read;
 use crate::correlate::facts::{DocumentKind, Facts};
+use crate::correlate::uri::{as_reference, is_uri};
 use crate::domain::time::Timestamp;
 use crate::domain::unit::Unit;
 

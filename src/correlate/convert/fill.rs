@@ -3,10 +3,10 @@
 use serde_json::{Map, Value, json};
 
 use super::Log;
-use super::uri::{as_reference, is_uri};
 use crate::correlate::facts::{Facts, Subject, Target};
 use crate::correlate::key::Role;
 use crate::correlate::origin::{changes, commits};
+use crate::correlate::uri::{as_reference, is_uri};
 use crate::domain::run::RunOutcome;
 use crate::domain::schema::cdevents::{Field, Kind, Shape, Spec};
 

@@ -7,6 +7,7 @@ use super::{Hint, content, custom, links};
 use crate::correlate::cloudevent::CloudEvent;
 use crate::correlate::facts::{DocumentKind, Facts, Subject, Target};
 use crate::correlate::key::{Role, folded};
+use crate::correlate::uri::as_reference;
 use crate::domain::text::quoted;
 use crate::domain::time::Timestamp;
 
@@ -166,6 +167,8 @@ pub(super) fn ties_of_envelope(draft: &mut Draft, envelope: &CloudEvent<'_>) {
 fn differ(draft: &mut Draft, name: &str, outer: Option<&str>, inner: Option<&str>) {
     if let (Some(outer), Some(inner)) = (outer, inner)
         && folded(outer) != folded(inner)
+        // An envelope may hold only what may stand in a URI.
+        && !(name == "source" && as_reference(inner) == outer)
     {
         let (outer, inner) = (quoted(outer), quoted(inner));
         let detail = format!("{name}: {outer} in the envelope, {inner} in the context");

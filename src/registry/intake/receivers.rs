@@ -257,12 +257,13 @@ impl<'a> Receivers<'a> {
 fn draft(kind: &str) -> ReceiverDraft {
     let version = unversioned(kind).and_then(|head| kind.get(head.len() + 1..));
     let name = kind.replace(|c: char| !c.is_ascii_alphanumeric(), "-");
+    let name = match name.trim_matches('-') {
+        // A type in other letters is its own name.
+        "" => kind,
+        name => name,
+    };
     ReceiverDraft {
-        name: name
-            .trim_matches('-')
-            .chars()
-            .take(limits::FIELD_CHARS)
-            .collect(),
+        name: name.chars().take(limits::FIELD_CHARS).collect(),
         kind: kind.to_owned(),
         version: version.unwrap_or("1.0.0").to_owned(),
         description: MADE.to_owned(),
@@ -294,6 +295,7 @@ mod tests {
         let kind = "dev.cdevents.artifact.packaged.0.3.0";
         assert_eq!(unversioned(kind), Some("dev.cdevents.artifact.packaged"));
         assert_eq!(unversioned("com.example.order"), None);
+        assert_eq!(super::draft("日本").name, "日本");
         let draft = draft(kind);
         assert_eq!(
             (draft.name.as_str(), draft.version.as_str()),

@@ -26,12 +26,12 @@ const NOT_IN_PATH: &AsciiSet = &NEVER
     .add(b':');
 
 /// Whether it is an absolute URI.
-pub(super) fn is_uri(text: &str) -> bool {
+pub(in crate::correlate) fn is_uri(text: &str) -> bool {
     Uri::parse(text).is_ok()
 }
 
 /// Whether it is a URI or a reference relative to one (RFC 3986 section 4.1).
-pub(super) fn is_reference(text: &str) -> bool {
+pub(in crate::correlate) fn is_reference(text: &str) -> bool {
     if is_uri(text) {
         return true;
     }
@@ -43,7 +43,7 @@ pub(super) fn is_reference(text: &str) -> bool {
 
 /// A reference that is not written as one, so that it is: what may not stand in it is
 /// percent-encoded. Texts that differ stay different.
-pub(super) fn as_reference(text: &str) -> String {
+pub(in crate::correlate) fn as_reference(text: &str) -> String {
     if is_reference(text) {
         return text.to_owned();
     }
