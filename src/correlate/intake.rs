@@ -12,7 +12,7 @@ use super::key::{Role, edges, folded};
 use super::repair;
 use crate::domain::indexed::{Indexed, Link, NaturalKey};
 use crate::domain::run::{
-    Label, LabelKind, Phase, PipelineRunReference, RunOutcome, RunTouch, words,
+    Label, LabelKind, Phase, PhaseMark, PipelineRunReference, RunOutcome, RunTouch, words,
 };
 use crate::domain::text::{is_hidden, quoted};
 use crate::domain::time::Timestamp;
@@ -256,7 +256,10 @@ pub fn run_touch(facts: &Facts, now: Timestamp) -> Option<RunTouch> {
         chain: facts.chain.clone(),
         build,
         at: said.map_or(now, |at| at.min(now)),
-        phase: own.and_then(|_| phase(facts)),
+        phase: own.and_then(|_| phase(facts)).map(|phase| PhaseMark {
+            phase,
+            at: said.unwrap_or(now),
+        }),
         failed: facts.outcome.is_some_and(RunOutcome::is_bad),
         labels,
     })

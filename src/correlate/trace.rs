@@ -251,6 +251,8 @@ pub struct Running {
     pub environment: Option<String>,
     /// Since when.
     pub since: Timestamp,
+    /// Whether that lies in the future, by more than clocks differ.
+    pub ahead: bool,
     /// The event that brought it.
     pub event: crate::domain::id::EventId,
     /// The artifact, as its deployment names it.

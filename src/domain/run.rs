@@ -228,6 +228,16 @@ pub enum Phase {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum LabelKind {
     /// The pipeline's name.
+/// What one of a pipelineRun's own events says of where it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PhaseMark {
+    /// Where it stands.
+    pub phase: Phase,
+    /// Since when, by the sender's clock, also if that runs ahead: how long things took is told from
+    /// times of one clock.
+    pub at: Timestamp,
+}
+
     Pipeline,
     /// A service that it deployed.
     Service,
@@ -296,10 +306,11 @@ pub struct RunTouch {
     pub chain: Option<String>,
     /// Its build, in dialects that have neither of these.
     pub build: Option<String>,
-    /// When it happened.
+    /// When it happened, at the latest when it was recorded: by this a new run is placed in lists,
+    /// where a clock that runs ahead would keep it at one end for good.
     pub at: Timestamp,
-    /// If it is an event of the pipelineRun itself: where that stands.
-    pub phase: Option<Phase>,
+    /// If it is an event of the pipelineRun itself: where that stands, and since when.
+    pub phase: Option<PhaseMark>,
     /// Whether it tells of something that went badly.
     pub failed: bool,
     /// By what the run is to be listed.
@@ -311,6 +322,11 @@ impl RunTouch {
     pub fn name(&self) -> Option<RunName> {
         if let Some(run) = &self.pipeline_run {
             return Some(RunName::PipelineRun {
+    /// When it happened, as far as that is said of the run itself.
+    pub fn happened(&self) -> Timestamp {
+        self.phase.map_or(self.at, |mark| mark.at)
+    }
+
                 id: run.id.clone(),
                 source: run.source.clone(),
             });

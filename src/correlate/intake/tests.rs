@@ -10,6 +10,8 @@ use super::*;
 use crate::correlate::decode::{Hint, decode};
 use crate::domain::text::FieldCheck;
 
+mod touches;
+
 const HEX: &str = "0b31b1c02ff458ad9b7b81cbdf8f028bd54699fa151f221d1e8de6817db93427";
 
 fn cdevent(kind: &str, subject: &str, content: Value) -> Facts {
@@ -316,108 +318,6 @@ fn the_receiver_is_named_by_the_declared_type() {
         detail: String::new(),
     };
     assert!(is_fault(&note("digest_repaired")) && !is_fault(&note("chain_end")));
-}
-
-#[test]
-fn a_run_is_touched_by_its_own_events_and_by_its_parts() {
-    let own = run_touch(
-        &cdevent(
-            "pipelinerun.finished",
-            "pr-1",
-            json!({"outcome": "failure", "pipelineName": "shop"}),
-        ),
-        now(),
-    )
-    .unwrap();
-    let reference = own.pipeline_run.unwrap();
-    assert_eq!(
-        (reference.id.as_str(), reference.source.as_deref()),
-        ("pr-1", Some("/ci"))
-    );
-    assert_eq!(own.phase, Some(Phase::Finished(RunOutcome::Failure)));
-    assert!(own.failed);
-    assert_eq!(own.at.to_string(), "2026-11-01T08:00:00Z");
-    assert_eq!(
-        own.labels,
-        [
-            Label {
-                kind: LabelKind::Pipeline,
-                text: "shop".to_owned()
-            },
-            Label {
-                kind: LabelKind::Word,
-                text: "1".to_owned()
-            }
-        ]
-    );
-
-    let part = run_touch(
-        &cdevent(
-            "taskrun.started",
-            "t",
-            json!({"pipelineRun": {"id": "pr-1"}}),
-        ),
-        now(),
-    )
-    .unwrap();
-    let reference = part.pipeline_run.unwrap();
-    assert_eq!(
-        (reference.source, reference.own_source.as_deref()),
-        (None, Some("/ci"))
-    );
-    assert_eq!((part.phase, part.failed), (None, false));
-
-    assert_eq!(
-        run_touch(&cdevent("change.merged", "1", json!({})), now()),
-        None
-    );
-    assert_eq!(
-        run_touch(&cdevent("build.started", "b", json!({})), now()),
-        None
-    );
-    let mut chained = cdevent(
-        "service.deployed",
-        "shop",
-        json!({"environment": {"id": "prod"}, "artifactId": "a"}),
-    );
-    chained.chain = Some("c".to_owned());
-    let touch = run_touch(&chained, now()).unwrap();
-    assert_eq!(
-        (touch.pipeline_run, touch.chain.as_deref()),
-        (None, Some("c"))
-    );
-    let labels: Vec<_> = touch
-        .labels
-        .iter()
-        .map(|label| (label.kind, label.text.as_str()))
-        .collect();
-    assert_eq!(
-        labels,
-        [
-            (LabelKind::Service, "shop"),
-            (LabelKind::Environment, "prod")
-        ]
-    );
-}
-
-#[test]
-fn a_wrong_clock_does_not_move_a_run() {
-    let mut facts = cdevent("pipelinerun.started", "pr-1", json!({}));
-    for wrong in [i64::MIN, -1, i64::MAX] {
-        facts.time = Some(wrong);
-        assert_eq!(run_touch(&facts, now()).unwrap().at, now());
-    }
-}
-
-#[test]
-fn a_flat_build_stands_in_for_a_run() {
-    let event = json!({
-        "version": "0.4.0", "id": "1", "source": "ci", "type": "dev.cdevents.taskrun.started.0.1.1",
-        "subject": "build/7", "time": "2026-11-01T08:00:00Z", "data": {"build": {"id": "7"}},
-    });
-    let touch = run_touch(&decode(&event, &Hint::default()).unwrap(), now()).unwrap();
-    assert_eq!(touch.build.as_deref(), Some("7"));
-    assert_eq!((touch.pipeline_run, touch.chain), (None, None));
 }
 
 #[test]

@@ -41,6 +41,7 @@ impl Traced {
                 .put("service", json!(running.service))
                 .put("environment", json!(running.environment))
                 .put("since", json!(running.since))
+                .put("in_the_future", json!(running.ahead.then_some(true)))
                 .put("event", json!(running.event))
                 .put(
                     "artifact",
@@ -243,6 +244,9 @@ fn deployed(deployed: &Deployed) -> Value {
         .put("next", json!(deployed.next));
     if deployed.ok && deployed.until.is_none() {
         out = out.put("runs_now", json!(true));
+    }
+    if deployed.ahead {
+        out = out.put("in_the_future", json!(true));
     }
     if let Some((lead, merged)) = deployed.lead {
         let since = if merged {

@@ -18,6 +18,7 @@ use crate::correlate::origin::makes;
 use crate::domain::run::RunName;
 use crate::domain::time::Timestamp;
 use crate::domain::unit::Unit;
+use crate::limits::story::CLOCK_SECONDS;
 use crate::limits::trace as bounds;
 
 /// What a trace came to.
@@ -25,13 +26,18 @@ pub(super) fn traced(trace: &Trace, now: Timestamp) -> Traced {
     let focus = trace.focus();
     let events = trace.by_time();
     let all_stays = stays(events.iter().copied());
-    let lineages: Vec<Lineage> = (focus.artifacts.iter())
+    let mut lineages: Vec<Lineage> = (focus.artifacts.iter())
         .map(|artifact| Life::of(artifact, &events).tell(&all_stays))
         .collect();
+    let latest = now.plus_micros(CLOCK_SECONDS * 1_000_000);
+    for deployed in lineages.iter_mut().flat_map(|it| &mut it.deployed) {
+        deployed.ahead = deployed.since.at > latest;
+    }
     let running = focus.running.iter().map(|stay| Running {
         service: stay.service.map(str::to_owned),
         environment: stay.environment.map(str::to_owned),
         since: stay.from(),
+        ahead: stay.from() > latest,
         event: stay.event.id,
         artifact: stay.artifact.cloned(),
         place: stay.artifact.and_then(|artifact| {
@@ -400,6 +406,7 @@ fn deployed(stays: &[&Stay<'_>], source: &Source) -> Vec<Deployed> {
                 let lead = stay.from().as_micros().saturating_sub(begin.as_micros());
                 (lead, merged)
             }),
+            ahead: false,
         });
     }
     deployed.sort_by(|one, other| {

@@ -114,6 +114,8 @@ pub struct Deployed {
     pub next: Option<String>,
     /// Microseconds from the change to the first deployment there, and whether from its merge.
     pub lead: Option<(i64, bool)>,
+    /// Whether its time lies in the future, by more than clocks differ.
+    pub ahead: bool,
 }
 
 /// An incident that names an artifact, or came up where it ran.

@@ -189,6 +189,15 @@ fn history() -> Vec<Value> {
 }
 
 #[test]
+fn a_deployment_in_the_future_is_told_as_such() {
+    let log = log(&[deployed("web", "prod", 'a', "2027-11-29T12:00:00Z")]);
+    for anchor in [image('a'), "service:web".to_owned()] {
+        let text = text(&log, &anchor);
+        assert!(text.contains("by a time in the FUTURE"), "{text}");
+    }
+}
+
+#[test]
 fn an_artifact_is_traced_from_its_change_to_where_it_ran() {
     let log = log(&history());
     insta::assert_snapshot!("artifact", text(&log, &digest('b')));

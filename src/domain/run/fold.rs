@@ -96,7 +96,11 @@ impl Runs {
 
     /// Adds an event. Gives the row of its run, if it names one.
     pub fn touch(&mut self, seq: i64, touch: &RunTouch) -> Option<i64> {
-        let seen = Seen { seq, at: touch.at };
+        let seen = Seen {
+            seq,
+            at: touch.at,
+            happened: touch.happened(),
+        };
         let num = match (&touch.pipeline_run, &touch.chain, &touch.build) {
             (Some(reference), ..) => self.pipeline_run(reference, seen),
             (None, Some(chain), _) => self.named(&RunName::Chain(chain.clone()), seen),
@@ -224,12 +228,12 @@ impl Runs {
             return;
         };
         let run = &mut known.row.summary;
-        run.first_at = run.first_at.min(touch.at);
-        run.last_at = run.last_at.max(touch.at);
+        run.first_at = run.first_at.min(touch.happened());
+        run.last_at = run.last_at.max(touch.happened());
         run.first_seq = run.first_seq.min(seq);
         run.last_seq = run.last_seq.max(seq);
-        if let Some(phase) = touch.phase {
-            run.marks.add(phase, touch.at);
+        if let Some(mark) = touch.phase {
+            run.marks.add(mark.phase, mark.at);
         }
         run.events += 1;
         run.failed += i64::from(touch.failed);
@@ -254,8 +258,8 @@ impl Runs {
             name: kept(name),
             pipeline: None,
             at: seen.at,
-            first_at: seen.at,
-            last_at: seen.at,
+            first_at: seen.happened,
+            last_at: seen.happened,
             first_seq: seen.seq,
             last_seq: seen.seq,
             marks: Marks::default(),
@@ -289,7 +293,9 @@ impl Runs {
 #[derive(Debug, Clone, Copy)]
 struct Seen {
     seq: i64,
+    /// By what a run is placed in lists.
     at: Timestamp,
+    happened: Timestamp,
 }
 
 /// The keys of the rows that have to be known before an event is added.

@@ -173,6 +173,9 @@ fn listed(run: &ListedRun) -> String {
     if summary.failed > 0 {
         let _ = write!(out, ", {} bad", summary.failed);
     }
+    if run.ahead {
+        out.push_str(", its clock runs ahead");
+    }
     out
 }
 
@@ -207,6 +210,7 @@ fn listed_json(run: &ListedRun) -> Value {
         .show("last_at", summary.last_at)
         .put("events", summary.events)
         .put("bad_events", summary.failed)
+        .flag("clock_ahead", run.ahead)
         .into()
 }
 

@@ -77,6 +77,8 @@ pub struct ListedRun {
     pub queued_s: Option<f64>,
     /// What is usual for its pipeline.
     pub typical: Option<Typical>,
+    /// Whether its times lie in the future, by more than clocks differ.
+    pub ahead: bool,
 }
 
 /// A page of runs.
@@ -247,7 +249,7 @@ impl Listing {
         let typical = usual.copied().flatten();
         let attempt = summary.attempt();
         let seconds = |from: Option<Timestamp>, to: Timestamp| {
-            let micros = to.as_micros() - from?.as_micros();
+            let micros = to.as_micros().saturating_sub(from?.as_micros());
             Some(micros.max(0) as f64 / 1e6)
         };
         let end = attempt.finished_at.unwrap_or(self.now);
@@ -268,6 +270,7 @@ impl Listing {
         };
         ListedRun {
             summary,
+            ahead: summary.last_at > self.now.plus_micros(slack),
             status,
             ran_s,
             queued_s,

@@ -7,8 +7,8 @@ use epr_mcp::domain::command::{Action, Command};
 use epr_mcp::domain::id::{EventId, ReceiverId};
 use epr_mcp::domain::indexed::{Indexed, Key, Link, NaturalKey};
 use epr_mcp::domain::run::{
-    Label, LabelKind, Phase, PipelineRunReference, RunKey, RunName, RunOutcome, RunSummary,
-    RunTimes, RunTouch,
+    Label, LabelKind, Phase, PhaseMark, PipelineRunReference, RunKey, RunName, RunOutcome,
+    RunSummary, RunTimes, RunTouch,
 };
 use epr_mcp::domain::search::Order;
 use epr_mcp::domain::time::Timestamp;
@@ -192,7 +192,10 @@ fn run_touch() -> impl Strategy<Value = RunTouch> {
                 pipeline_run,
                 chain: chain.map(str::to_owned),
                 build: build.map(str::to_owned),
-                phase: phase.filter(|_| own),
+                phase: phase.filter(|_| own).map(|phase| PhaseMark {
+                    phase,
+                    at: at(second),
+                }),
                 failed,
                 labels,
                 ..touch(second)

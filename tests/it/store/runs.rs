@@ -1,7 +1,9 @@
 //! Pipeline runs, summed up while events come in.
 
 use epr_mcp::domain::id::ReceiverId;
-use epr_mcp::domain::run::{LabelKind, Phase, RunName, RunOutcome, RunSummary, RunTimes, RunTouch};
+use epr_mcp::domain::run::{
+    LabelKind, Phase, PhaseMark, RunName, RunOutcome, RunSummary, RunTimes, RunTouch,
+};
 use epr_mcp::limits;
 use epr_mcp::store::{RunRange, RunWindow};
 
@@ -16,7 +18,10 @@ async fn events(scene: &Scene, receiver: ReceiverId, touches: Vec<RunTouch>) {
 
 fn own(id: &str, second: i64, phase: Phase) -> RunTouch {
     RunTouch {
-        phase: Some(phase),
+        phase: Some(PhaseMark {
+            phase,
+            at: at(second),
+        }),
         ..of_run(id, Some("/ci"), second)
     }
 }

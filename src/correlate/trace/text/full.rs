@@ -10,6 +10,9 @@ use crate::correlate::trace::{
 };
 use crate::domain::run::RunName;
 
+/// What stands beside a time that has not come yet.
+pub(super) const AHEAD: &str = ", by a time in the FUTURE";
+
 /// Deployments, incidents and tests shown one by one; the rest is counted.
 const SHOWN: usize = 5;
 
@@ -286,6 +289,9 @@ fn deployed(deployed: &Deployed) -> String {
         }
         (None, true) => out.push_str(", runs now as far as is recorded"),
         (None, false) => {}
+    }
+    if deployed.ahead {
+        out.push_str(AHEAD);
     }
     match deployed.lead {
         Some((lead, true)) => {

@@ -45,8 +45,9 @@ impl Traced {
         );
         let _ = write!(
             out,
-            ": {what} since {} (event {})",
+            ": {what} since {}{} (event {})",
             when(running.since),
+            if running.ahead { full::AHEAD } else { "" },
             running.event
         );
         let lineage = running.place.and_then(|place| self.artifacts.get(place));

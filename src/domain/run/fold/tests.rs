@@ -2,7 +2,7 @@
 
 mod property;
 
-use super::super::{Attempt, Label, Phase, RunOutcome};
+use super::super::{Attempt, Label, Phase, PhaseMark, RunOutcome};
 use super::*;
 
 fn at(second: i64) -> Timestamp {
@@ -207,7 +207,10 @@ fn a_run_is_bad_when_it_ended_badly_or_when_that_is_all_that_is_known() {
         runs.touch(
             second,
             &RunTouch {
-                phase: Some(phase),
+                phase: Some(PhaseMark {
+                    phase,
+                    at: at(second),
+                }),
                 ..of_run("1", Some("/ci"), second)
             },
         );

@@ -68,7 +68,11 @@ fn event() -> impl Strategy<Value = RunTouch> {
                 }
                 _ => {}
             }
-            touch.phase = phase.filter(|_| touch.pipeline_run.is_some());
+            let mark = |phase| PhaseMark {
+                phase,
+                at: touch.at,
+            };
+            touch.phase = phase.filter(|_| touch.pipeline_run.is_some()).map(mark);
             touch
         })
 }
@@ -143,7 +147,7 @@ impl Told {
             },
         };
         let phases: Vec<(Timestamp, Phase)> = all()
-            .filter_map(|touch| Some((touch.at, touch.phase?)))
+            .filter_map(|touch| Some((touch.at, touch.phase?.phase)))
             .collect();
         let end = phases
             .iter()
