@@ -120,6 +120,8 @@ pub(super) struct Outcome<'a> {
     pub epr_failed: usize,
     /// What times are told relative to: the first beginning of the run, else its first event.
     pub zero: i64,
+    /// Whether an event says when it first began.
+    pub begun: bool,
     /// The last event.
     pub last_event: i64,
     /// When its last attempt was put in line.
@@ -156,6 +158,7 @@ impl<'a> Outcome<'a> {
             agree: None,
             epr_failed: events.all().iter().filter(|e| !e.event().success).count(),
             zero: 0,
+            begun: false,
             last_event: events.all().last().map_or(0, |entry| entry.at),
             queued_at: None,
             started_at: None,
@@ -178,6 +181,7 @@ impl<'a> Outcome<'a> {
             .min();
         let first_event = events.all().first().map_or(0, |entry| entry.at);
         out.zero = first_begin.unwrap_or(first_event);
+        out.begun = first_begin.is_some();
         out.declare(spans);
         out.derive(events, spans);
         out.agree = match (out.declared, out.derived) {

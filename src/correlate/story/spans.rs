@@ -77,6 +77,8 @@ pub(super) struct Span<'a> {
     pub reason: Option<&'a str>,
     /// Where to look at it.
     pub uri: Option<&'a str>,
+    /// The places of events that say again what others of it say.
+    pub again: Vec<usize>,
 }
 
 impl Span<'_> {
@@ -316,7 +318,7 @@ impl<'a> Spans<'a> {
             };
             if attempts
                 .last()
-                .is_none_or(|last| opens_another(last, stage))
+                .is_none_or(|last| opens_another(last, stage, mark.at))
             {
                 attempts.push(Span {
                     line,
@@ -330,6 +332,7 @@ impl<'a> Spans<'a> {
                     said: None,
                     reason: None,
                     uri: None,
+                    again: Vec::new(),
                 });
             }
             if let Some(span) = attempts.last_mut() {
@@ -342,8 +345,9 @@ impl<'a> Spans<'a> {
         for (n, mut span) in attempts.into_iter().enumerate() {
             span.attempt = n + 1;
             span.last = n + 1 == count;
-            for mark in span.marks() {
-                self.by_entry.insert(mark.entry, first + n);
+            let own = span.marks().map(|mark| mark.entry);
+            for entry in own.chain(span.again.iter().copied()) {
+                self.by_entry.insert(entry, first + n);
             }
             self.list.push(span);
         }
@@ -408,28 +412,40 @@ pub(super) fn member_of(facts: &Facts) -> impl Iterator<Item = &Subject> {
         })
 }
 
-/// Whether an event of this stage cannot belong to the attempt: the stage was there already, or the
-/// attempt has ended.
-fn opens_another(last: &Span<'_>, stage: Stage) -> bool {
+/// Whether an event of this stage cannot belong to the attempt: the stage was there already, at
+/// another time, or the attempt has ended. What is delivered again is at the same time, and what has
+/// not begun yet can be put in line again.
+fn opens_another(last: &Span<'_>, stage: Stage, at: i64) -> bool {
+    let earlier = |mark: Option<Mark>| mark.is_some_and(|mark| mark.at != at);
     match stage {
-        Stage::Queued => last.queued.is_some() || last.finished.is_some(),
-        Stage::Started => last.started.is_some() || last.finished.is_some(),
-        Stage::Finished(_) => last.finished.is_some(),
+        Stage::Queued => {
+            last.finished.is_some() || (last.started.is_some() && earlier(last.queued))
+        }
+        Stage::Started => last.finished.is_some() || earlier(last.started),
+        Stage::Finished(_) => earlier(last.finished),
     }
 }
 
 fn enter<'a>(span: &mut Span<'a>, mark: Mark, stage: Stage, entry: &Entry<'a>) {
     let facts = entry.facts();
-    match stage {
-        Stage::Queued => span.queued = Some(mark),
-        Stage::Started => span.started = Some(mark),
+    let before = match stage {
+        Stage::Queued => span.queued.replace(mark),
+        Stage::Started => span.started.replace(mark),
         Stage::Finished(implied) => {
-            span.finished = Some(mark);
-            span.outcome = facts.outcome.or(implied);
+            let outcome = facts.outcome.or(implied);
+            // Of two ends at the same time the worse counts, as in the run's summary.
+            let known = |outcome: Option<RunOutcome>| outcome.unwrap_or(RunOutcome::Unknown);
+            if span.finished.is_some() && known(outcome) <= known(span.outcome) {
+                span.again.push(mark.entry);
+                return;
+            }
+            span.outcome = outcome;
             span.said = facts.outcome_said.as_deref();
             span.reason = facts.reason.as_deref();
+            span.finished.replace(mark)
         }
-    }
+    };
+    span.again.extend(before.map(|mark| mark.entry));
     span.uri = facts.uri.as_deref().or(span.uri);
 }
 
@@ -443,6 +459,7 @@ fn mended(attempts: Vec<Span<'_>>) -> Vec<Span<'_>> {
                 last.queued = last.queued.or(next.queued);
                 last.started = last.started.or(next.started);
                 last.uri = last.uri.or(next.uri);
+                last.again.extend(next.again);
             }
             _ => out.push(next),
         }

@@ -1,4 +1,5 @@
 mod anomalies;
+mod beginnings;
 mod contradictions;
 mod corpus;
 mod path;

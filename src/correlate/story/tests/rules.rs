@@ -138,6 +138,32 @@ fn an_event_that_came_twice_opens_no_attempt() {
 }
 
 #[test]
+fn what_is_delivered_again_under_another_id_is_of_the_same_attempt() {
+    let mut sample = Sample::new();
+    for (predicate, seconds, outcome) in [
+        ("queued", 0.0, None),
+        ("queued", 5.0, None),
+        ("started", 8.0, None),
+        ("started", 8.0, None),
+        ("finished", 20.0, Some(Failure)),
+        ("finished", 20.0, Some(Success)),
+    ] {
+        let event = sample.add(&format!("pipelinerun.{predicate}"), "pr-1", seconds);
+        if let Some(outcome) = outcome {
+            event.outcome(outcome);
+        }
+    }
+    // Of two ends at the same time the worse counts, as in a list of runs.
+    let one = [(1, Some(3.0), Some(12.0), Some(Failure))];
+    assert_eq!(attempts(&sample, "pr-1"), one);
+    sample.run.members.swap(4, 5);
+    assert_eq!(attempts(&sample, "pr-1"), one);
+    assert!(sample.summary().contains("declared failure"));
+    let story = sample.story();
+    assert!((0..6).all(|entry| story.parts.spans.span_of(entry) == Some(0)));
+}
+
+#[test]
 fn the_worst_of_the_last_attempts_is_the_derived_outcome() {
     let order = [Success, Skipped, Unknown, Cancel, Failure, Error];
     let rolled = [

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::size;
 use crate::correlate::run::{Confidence, Method};
 use crate::correlate::story::format::{count, each, kind, lasting, name, relative};
-use crate::correlate::story::outcome::{Rolled, Status};
+use crate::correlate::story::outcome::{Outcome, Rolled, Status};
 use crate::correlate::story::spans::Span;
 use crate::correlate::story::{Story, Typical};
 use crate::domain::run::{RunName, RunOutcome};
@@ -104,11 +104,17 @@ pub(super) fn times(story: &Story<'_>) -> String {
         return "It has no events.".to_owned();
     }
     let zero = Timestamp::from_micros(outcome.zero);
-    let known = outcome.started_at.is_some() || outcome.queued_at.is_some();
     let mut words = vec![format!(
         "{} {zero}, from where times count below",
-        if known { "Began" } else { "First event" }
+        if outcome.begun {
+            "Began"
+        } else {
+            "First event"
+        }
     )];
+    if let Some(cut) = outcome.cut {
+        words.push(format!("its last attempt {}", relative(cut, outcome.zero)));
+    }
     words.extend(
         outcome
             .queue
@@ -119,13 +125,22 @@ pub(super) fn times(story: &Story<'_>) -> String {
             format!("{} from the first start to the last end", lasting(run))
         }
         (Some(run), _) => format!("ran {}", lasting(run)),
-        (None, Status::Finished) => {
-            "how long it ran is unknown, for nothing says when it began".to_owned()
-        }
+        (None, Status::Finished) => ran_unknown(outcome).to_owned(),
         (None, _) => format!("last event {}", relative(outcome.last_event, outcome.zero)),
     });
     let usual = usual(story).map(|usual| format!(" {usual}"));
     format!("{}.{}", words.join("; "), usual.unwrap_or_default())
+}
+
+/// Why it is not known how long it ran.
+fn ran_unknown(outcome: &Outcome<'_>) -> &'static str {
+    if outcome.queued_at.is_some() {
+        "how long it ran is unknown, for nothing says when it was started"
+    } else if outcome.begun {
+        "how long its last attempt ran is unknown, for nothing says when that began"
+    } else {
+        "how long it ran is unknown, for nothing says when it began"
+    }
 }
 
 fn usual(story: &Story<'_>) -> Option<String> {
