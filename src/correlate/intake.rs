@@ -260,9 +260,16 @@ pub fn run_touch(facts: &Facts, now: Timestamp) -> Option<RunTouch> {
             phase,
             at: said.unwrap_or(now),
         }),
-        failed: facts.outcome.is_some_and(RunOutcome::is_bad),
+        failed: went_badly(facts),
         labels,
     })
+}
+
+/// Whether an event tells of something that went badly: an end that is recorded as no success does so
+/// too, though nothing that is known says how it ended.
+fn went_badly(facts: &Facts) -> bool {
+    let ends = facts.kind == DocumentKind::CdEvent && facts.predicate == "finished";
+    facts.outcome.is_some_and(RunOutcome::is_bad) || (ends && !success(facts).0)
 }
 
 /// The subject of this type that an event is a part of.

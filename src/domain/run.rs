@@ -34,13 +34,17 @@ impl RunOutcome {
     /// Reads an outcome in the words of any version and of common producers; `None` for a word that
     /// is not known.
     pub fn parse(text: &str) -> Option<Self> {
-        let word = text.trim().to_ascii_lowercase();
+        let word = text.trim().to_ascii_lowercase().replace(['-', ' '], "_");
         Some(match word.as_str() {
-            "success" | "pass" | "passed" | "succeeded" | "successful" | "completed" | "ok" => {
-                Self::Success
-            }
-            "failure" | "fail" | "failed" => Self::Failure,
-            "aborted" => Self::Cancel,
+            "success" | "pass" | "passed" | "succeeded" | "successful" | "completed" | "ok"
+            | "neutral" => Self::Success,
+            "failure" | "fail" | "failed" | "startup_failure" | "action_required" | "unstable"
+            | "broken" => Self::Failure,
+            "timed_out" | "timedout" => Self::Error,
+            "aborted" | "stale" => Self::Cancel,
+            "not_built" => Self::Skipped,
+            // Tekton: PipelineRunTimeout, TaskRunTimeout.
+            _ if word.contains("timeout") => Self::Error,
             _ if word.starts_with("cancel") => Self::Cancel,
             _ if word.starts_with("error") => Self::Error,
             _ if word.starts_with("skip") => Self::Skipped,
@@ -224,10 +228,6 @@ pub enum Phase {
     Finished(RunOutcome),
 }
 
-/// A kind of thing by which runs are listed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum LabelKind {
-    /// The pipeline's name.
 /// What one of a pipelineRun's own events says of where it stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PhaseMark {
@@ -238,6 +238,10 @@ pub struct PhaseMark {
     pub at: Timestamp,
 }
 
+/// A kind of thing by which runs are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum LabelKind {
+    /// The pipeline's name.
     Pipeline,
     /// A service that it deployed.
     Service,
@@ -318,15 +322,15 @@ pub struct RunTouch {
 }
 
 impl RunTouch {
-    /// What names the run, as far as this event alone tells.
-    pub fn name(&self) -> Option<RunName> {
-        if let Some(run) = &self.pipeline_run {
-            return Some(RunName::PipelineRun {
     /// When it happened, as far as that is said of the run itself.
     pub fn happened(&self) -> Timestamp {
         self.phase.map_or(self.at, |mark| mark.at)
     }
 
+    /// What names the run, as far as this event alone tells.
+    pub fn name(&self) -> Option<RunName> {
+        if let Some(run) = &self.pipeline_run {
+            return Some(RunName::PipelineRun {
                 id: run.id.clone(),
                 source: run.source.clone(),
             });
@@ -416,6 +420,19 @@ mod tests {
             ("cancelled", RunOutcome::Cancel),
             ("errored", RunOutcome::Error),
             ("skipped ", RunOutcome::Skipped),
+            ("timed_out", RunOutcome::Error),
+            ("TIMED-OUT", RunOutcome::Error),
+            ("PipelineRunTimeout", RunOutcome::Error),
+            ("TaskRunTimeout", RunOutcome::Error),
+            ("startup_failure", RunOutcome::Failure),
+            ("action-required", RunOutcome::Failure),
+            ("UNSTABLE", RunOutcome::Failure),
+            ("broken", RunOutcome::Failure),
+            ("neutral", RunOutcome::Success),
+            ("Completed", RunOutcome::Success),
+            ("NOT_BUILT", RunOutcome::Skipped),
+            ("stale", RunOutcome::Cancel),
+            ("ABORTED", RunOutcome::Cancel),
         ] {
             assert_eq!(RunOutcome::parse(text), Some(outcome), "{text}");
         }

@@ -88,7 +88,7 @@ pub enum Standing {
     Other,
     /// It waits or runs.
     Open,
-    /// It ended badly; or nothing is known of the run itself and something in it went badly.
+    /// It ended badly; or nothing says how it ended and something in it went badly.
     Bad,
 }
 
@@ -147,11 +147,21 @@ impl RunSummary {
         if attempt.is_open() {
             return Standing::Open;
         }
-        let bad = match attempt.outcome {
+        if self.is_bad() {
+            Standing::Bad
+        } else {
+            Standing::Other
+        }
+    }
+
+    /// Whether it ended badly; where nothing says how it ended, whether something in it went badly.
+    pub fn is_bad(&self) -> bool {
+        let attempt = self.attempt();
+        match attempt.outcome {
+            Some(RunOutcome::Unknown) => self.failed > 0,
             Some(outcome) => outcome.is_bad(),
-            None => self.failed > 0,
-        };
-        if bad { Standing::Bad } else { Standing::Other }
+            None => !attempt.is_open() && self.failed > 0,
+        }
     }
 }
 

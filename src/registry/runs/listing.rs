@@ -230,11 +230,11 @@ impl Listing {
         let fits = match filter.status {
             None => true,
             Some("running") => matches!(run.status, RunStatus::Running | RunStatus::Stuck),
-            Some("failed") => match run.status {
-                RunStatus::Finished(outcome) => outcome.is_bad(),
-                RunStatus::Unknown => run.summary.failed > 0,
-                _ => false,
-            },
+            Some("queued") => {
+                let waits = run.summary.attempt().started_at.is_none();
+                run.status == RunStatus::Queued || (run.status == RunStatus::Stuck && waits)
+            }
+            Some("failed") => run.summary.is_bad(),
             Some("slow") => run.is_slow(),
             Some(word) => run.status.as_str() == word,
         };
@@ -268,9 +268,10 @@ impl Listing {
             (None, None, Some(_)) => RunStatus::Queued,
             (None, None, None) => RunStatus::Unknown,
         };
+        let slack = limits::story::CLOCK_SECONDS * 1_000_000;
         ListedRun {
-            summary,
             ahead: summary.last_at > self.now.plus_micros(slack),
+            summary,
             status,
             ran_s,
             queued_s,

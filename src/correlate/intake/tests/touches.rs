@@ -23,6 +23,14 @@ fn a_run_is_touched_by_its_own_events_and_by_its_parts() {
     assert_eq!(mark.phase, Phase::Finished(RunOutcome::Failure));
     assert_eq!(mark.at, own.at);
     assert!(own.failed);
+    for (content, failed) in [
+        (json!({}), true),
+        (json!({"outcome": "meh"}), true),
+        (json!({"outcome": "skipped"}), false),
+    ] {
+        let end = cdevent("pipelinerun.finished", "pr-1", content);
+        assert_eq!(run_touch(&end, now()).unwrap().failed, failed, "{end:?}");
+    }
     assert_eq!(own.at.to_string(), "2026-11-01T08:00:00Z");
     assert_eq!(
         own.labels,

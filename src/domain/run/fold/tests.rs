@@ -223,6 +223,8 @@ fn a_run_is_bad_when_it_ended_badly_or_when_that_is_all_that_is_known() {
     );
     assert_eq!(says(Phase::Queued, 4), Standing::Open);
     assert_eq!(says(Phase::Finished(RunOutcome::Error), 5), Standing::Bad);
+    // An end that does not say how leaves it to what is known beside it.
+    assert_eq!(says(Phase::Finished(RunOutcome::Unknown), 6), Standing::Bad);
 }
 
 #[test]
