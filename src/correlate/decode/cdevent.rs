@@ -105,7 +105,7 @@ fn identity(draft: &mut Draft, context: &Object, envelope: Option<&CloudEvent<'_
     draft.facts.id = id.or(outer_id);
     draft.facts.source = source.or(outer_source);
     missing_identity(draft);
-    draft.facts.chain = read::id(context, "chainId");
+    draft.chain(read::id(context, "chainId"));
     let said = read::id(context, "timestamp").or_else(|| read::id(context, "time"));
     let inner = said
         .as_deref()
@@ -157,7 +157,7 @@ pub(super) fn times(
 /// Chain and cause that only an envelope says (CloudEvents extension "Correlation").
 pub(super) fn ties_of_envelope(draft: &mut Draft, envelope: &CloudEvent<'_>) {
     if draft.facts.chain.is_none() {
-        draft.facts.chain = envelope.extension("correlationid").map(str::to_owned);
+        draft.chain(envelope.extension("correlationid").map(str::to_owned));
     }
     if let Some(cause) = envelope.extension("causationid") {
         draft.refer(Role::Cause, Target::Event(cause.to_owned()), None);

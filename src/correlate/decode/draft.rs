@@ -116,6 +116,17 @@ impl Draft {
         }
     }
 
+    /// Takes a chain, unless it only stands for one: what has none would be one run with all others
+    /// that have none.
+    pub(super) fn chain(&mut self, said: Option<String>) {
+        match said {
+            Some(said) if is_placeholder(&said) => {
+                self.note_once("chain_placeholder", quoted(&said));
+            }
+            said => self.facts.chain = said,
+        }
+    }
+
     /// Details, made when they are first needed.
     pub(super) fn details(&mut self) -> &mut Details {
         self.facts.details.get_or_insert_default()
@@ -158,6 +169,25 @@ impl Draft {
             self.note_once("outcome_unknown", quoted(said));
         }
     }
+}
+
+/// Words by which programs fill a field that they have nothing for.
+const PLACEHOLDERS: [&str; 9] = [
+    "null",
+    "none",
+    "unknown",
+    "undefined",
+    "n/a",
+    "-",
+    "0",
+    // The nil UUID and the max UUID (RFC 9562 sections 5.9 and 5.10).
+    "00000000-0000-0000-0000-000000000000",
+    "ffffffff-ffff-ffff-ffff-ffffffffffff",
+];
+
+/// Whether an id stands for none.
+fn is_placeholder(id: &str) -> bool {
+    PLACEHOLDERS.contains(&id.trim().to_ascii_lowercase().as_str())
 }
 
 /// Whether it can be the id of a commit: hexadecimal, as long as git shortens it or longer.

@@ -81,7 +81,7 @@ pub(super) fn read(
         _ => None,
     };
     cdevent::times(&mut draft, inner, false, Some(envelope));
-    draft.facts.chain = read::id(top, "chainId").or_else(|| read::id(data, "chainId"));
+    draft.chain(read::id(top, "chainId").or_else(|| read::id(data, "chainId")));
     cdevent::ties_of_envelope(&mut draft, envelope);
     about(&mut draft, envelope, data);
     // Fields in the words of the vocabulary may stand in it as well.

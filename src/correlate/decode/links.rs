@@ -224,8 +224,8 @@ pub(super) fn stand_alone(object: &Object, envelope: Option<&CloudEvent<'_>>) ->
         }
     }
     draft.facts.name = name;
-    draft.facts.chain = read::id(object, "chainId");
-    if draft.facts.chain.is_none() {
+    draft.chain(read::id(object, "chainId"));
+    if draft.facts.chain.is_none() && !draft.facts.has_note("chain_placeholder") {
         draft.note("chain_missing", "");
     }
     draft.facts.predicate = kind;

@@ -68,6 +68,35 @@ pub(super) fn with_custom(kind: &str, custom: Value) -> Facts {
 }
 
 #[test]
+fn what_stands_for_no_chain_is_none() {
+    let read = |chain: &str| {
+        let event = json!({
+            "context": {
+                "specversion": "0.5.1", "id": "1", "source": "/ci", "chainId": chain,
+                "type": "dev.cdevents.build.started.0.3.0", "timestamp": "2026-11-01T08:00:00Z",
+            },
+            "subject": {"id": "b", "content": {}},
+        });
+        decode(&event, &Hint::default()).unwrap()
+    };
+    for chain in [
+        "00000000-0000-0000-0000-000000000000",
+        "FFFFFFFF-ffff-ffff-ffff-ffffffffffff",
+        "null",
+        " None ",
+        "UNKNOWN",
+        "-",
+        "0",
+    ] {
+        let facts = read(chain);
+        assert_eq!(facts.chain, None, "{chain}");
+        assert!(facts.has_note("chain_placeholder"), "{chain}");
+    }
+    let facts = read("00000000-0000-0000-0000-000000000001");
+    assert!(facts.chain.is_some() && facts.notes.is_empty());
+}
+
+#[test]
 fn what_is_no_known_document_says_nothing() {
     for payload in [
         json!(null),
