@@ -231,12 +231,7 @@ pub fn hub_key(kind: KeyKind, name: &str) -> LinkKey {
 /// own examples mix both), else as it is.
 pub(crate) fn folded(id: &str) -> String {
     let id = id.trim();
-    let is_uuid = id.len() == 36
-        && id.bytes().enumerate().all(|(at, byte)| match at {
-            8 | 13 | 18 | 23 => byte == b'-',
-            _ => byte.is_ascii_hexdigit(),
-        });
-    if is_uuid {
+    if is_uuid(id) {
         id.to_ascii_lowercase()
     } else {
         id.to_owned()
@@ -252,6 +247,15 @@ pub(crate) fn repository_name(text: &str) -> String {
         None => (text, false),
     };
     let (host, path) = text.split_once('/').unwrap_or((text, ""));
+/// Whether it is written as a UUID.
+pub(crate) fn is_uuid(id: &str) -> bool {
+    id.len() == 36
+        && id.bytes().enumerate().all(|(at, byte)| match at {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        })
+}
+
     let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
     // The short form of ssh: host:path, where a URL would have a port.
     let (host, path) = match host.split_once(':') {

@@ -88,6 +88,8 @@ pub(super) struct Bonds {
     pub(super) identities: BTreeMap<LinkKey, Identity>,
     /// Events whose reference may mean several things, with what they refer to.
     pub(super) unclear: BTreeSet<(i64, String)>,
+    /// Ties, child and parent, that may be there by chance.
+    pub(super) doubtful: BTreeSet<(i64, i64)>,
     /// References to subjects of which it is not known yet which subject they mean.
     pub(super) open: BTreeSet<(i64, usize)>,
     pub(super) first_of_chain: Option<i64>,
@@ -330,6 +332,11 @@ impl Bonds {
     /// Ties from event to event, by key.
     pub(super) fn ties(&self) -> impl Iterator<Item = &EventTie> {
         self.ties.values().flatten()
+    }
+
+    /// Whether two events are tied by what may be chance.
+    pub(super) fn is_doubtful(&self, one: i64, other: i64) -> bool {
+        self.doubtful.contains(&(one, other)) || self.doubtful.contains(&(other, one))
     }
 
     /// Ties to events of other chains, by key.

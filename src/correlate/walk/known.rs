@@ -8,6 +8,7 @@ use crate::domain::unit::Unit;
 use crate::limits;
 
 use super::node::{Node, Roles};
+use super::search::DAY;
 use super::{Ask, WalkLimits};
 
 /// A key that was asked for.
@@ -88,6 +89,12 @@ impl Known {
 
     pub(super) fn limits(&self) -> WalkLimits {
         self.limits
+    }
+
+    /// Whether two events are near enough in time for weak ties to mean anything.
+    pub(super) fn are_near(&self, one: &Node, other: &Node) -> bool {
+        let days = self.limits.weak_days.saturating_mul(DAY);
+        one.at.saturating_sub(other.at).saturating_abs() <= days
     }
 
     pub(super) fn node(&self, seq: i64) -> Option<&Node> {

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::correlate::facts::{DocumentKind, Facts, Recorded, Target};
 use crate::correlate::intake;
-use crate::correlate::key::{Edge, KeyKind, LinkKey, Role, edges, repository_name, walkable};
+use crate::correlate::key::{
+    Edge, KeyKind, LinkKey, Role, edges, is_uuid, repository_name, walkable,
+};
 
 /// Subjects that are executed. Their events, and the events of their parts, are one thing.
 const EXECUTIONS: [&str; 5] = [
@@ -113,17 +115,45 @@ impl SubjectTie {
         self.kind == kind && matches!(self.role, Role::Own | Role::Member)
     }
 
-    /// Whether the id is the only one of its kind without any source: an address, a UUID or a ULID.
+    /// Whether the id is the only one of its kind without any source.
     pub(super) fn is_unique(&self) -> bool {
-        let id = self.id.as_str();
-        let is_ulid = id.len() == 26 && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        let looks_uuid = id.len() == 36
-            && id.matches('-').count() == 4
-            && id
-                .bytes()
-                .all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
-        is_ulid || looks_uuid || id.contains("://") || id.starts_with("urn:")
+        is_unique(&self.id)
     }
+}
+
+/// Whether an id is the only one without any source: an address, a UUID or a ULID.
+pub(super) fn is_unique(id: &str) -> bool {
+    is_ulid(id) || is_uuid(id) || id.contains("://") || id.starts_with("urn:")
+}
+
+/// How long a word of letters and digits is that nobody counts to.
+const RANDOM_CHARS: usize = 16;
+
+/// The same of the id of an event. Those are mostly made at random, in more ways than ids of subjects:
+/// without dashes, behind a prefix.
+pub(super) fn is_unique_event(id: &str) -> bool {
+    let is_random = |word: &str| {
+        word.len() >= RANDOM_CHARS
+            && word.bytes().any(|byte| byte.is_ascii_digit())
+            && word.bytes().any(|byte| byte.is_ascii_alphabetic())
+    };
+    let mut words = id.split(|c: char| !c.is_ascii_alphanumeric());
+    is_unique(id) || id.contains('/') || words.any(is_random) || id.split('_').any(is_unique)
+}
+
+/// Whether it can be a ULID: 26 letters of Crockford's alphabet, of which the first holds three bits.
+/// A name in words of that length nearly always has a letter that is none of these.
+fn is_ulid(id: &str) -> bool {
+    let is_letter = |byte: u8| {
+        let letter = byte.to_ascii_uppercase();
+        letter.is_ascii_alphanumeric() && !matches!(letter, b'I' | b'L' | b'O' | b'U')
+    };
+    id.len() == 26
+        && id
+            .bytes()
+            .next()
+            .is_some_and(|first| matches!(first, b'0'..=b'7'))
+        && id.bytes().all(is_letter)
 }
 
 impl Node {

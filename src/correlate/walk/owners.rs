@@ -321,6 +321,15 @@ impl<'a> Owners<'a> {
         for identity in search.bonds.identities.values() {
             pairs.extend(Self::related_subject(identity));
         }
+        let (doubtful, sure): (Vec<_>, Vec<_>) = pairs
+            .into_iter()
+            .partition(|(child, parent)| search.bonds.is_doubtful(*child, *parent));
+        self.relate(sure, Confidence::High);
+        self.relate(doubtful, Confidence::Low);
+    }
+
+    /// Gives to runs what is related to them.
+    fn relate(&mut self, pairs: Vec<(i64, i64)>, by: Confidence) {
         let mut claims: Vec<(i64, u8, usize)> = Vec::new();
         for (child, parent) in pairs {
             match (self.place(child), self.place(parent)) {
@@ -343,7 +352,7 @@ impl<'a> Owners<'a> {
             let group = self.groups.root(group);
             by_group.entry(group).or_default().add(rank, owner);
         }
-        self.decide_all(by_group, Confidence::High);
+        self.decide_all(by_group, by);
     }
 
     /// Who refers to an execution without being part of it, with an event of that.

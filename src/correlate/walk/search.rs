@@ -13,7 +13,8 @@ use super::{Ask, WalkLimits};
 
 /// Microseconds of a second.
 pub(super) const SECOND: i64 = 1_000_000;
-const DAY: i64 = 24 * 3_600 * SECOND;
+/// Microseconds of a day.
+pub(super) const DAY: i64 = 24 * 3_600 * SECOND;
 
 /// Where a search starts.
 #[derive(Debug, Clone)]

@@ -6,7 +6,7 @@ use crate::correlate::key::{KeyKind, LinkKey, Role};
 
 use super::bonds::{Bonds, EventTie, Meaning, Touch};
 use super::known::Known;
-use super::node::{Node, Roles, SubjectTie};
+use super::node::{Node, Roles, SubjectTie, is_unique_event};
 
 impl Bonds {
     /// Unites what belongs together by the keys of an event, all of whose events are known.
@@ -77,6 +77,14 @@ impl Bonds {
             let Some(parent) = self.owner_for(&owners, child, key) else {
                 continue;
             };
+            if is_doubtful(child, parent, key) {
+                let text = format!("{} of another source", event_text(child, key));
+                self.unclear.insert((child.seq(), text));
+                if !known.are_near(child, parent) {
+                    continue;
+                }
+                self.doubtful.insert((child.seq(), parent.seq()));
+            }
             let is_strong = Roles::PATH.holds(*role);
             self.ties.entry(key).or_default().push(EventTie {
                 child: child.seq(),
@@ -113,9 +121,7 @@ impl Bonds {
         if sources.len() > 1 {
             let own = source(child);
             if !sources.contains(&own) {
-                let text = child.edges.iter().find(|edge| edge.key == key);
-                let text = text.map_or_else(String::new, |edge| format!("event {}", edge.text));
-                self.unclear.insert((child.seq(), text));
+                self.unclear.insert((child.seq(), event_text(child, key)));
                 return None;
             }
             fit.retain(|owner| source(owner) == own);
@@ -223,6 +229,24 @@ impl Bonds {
             is_said,
         });
     }
+}
+
+/// The event that a node names by this key, to be shown.
+fn event_text(node: &Node, key: LinkKey) -> String {
+    let edge = node.edges.iter().find(|edge| edge.key == key);
+    edge.map_or_else(String::new, |edge| format!("event {}", edge.text))
+}
+
+/// Whether an event of another source may be meant by chance: ids are unique per source only, and one
+/// that two counters come to says little.
+fn is_doubtful(child: &Node, parent: &Node, key: LinkKey) -> bool {
+    let edge = child.edges.iter().find(|edge| edge.key == key);
+    let differ = match (source(child), source(parent)) {
+        (Some(one), Some(other)) => one != other,
+        _ => false,
+    };
+    let same_chain = child.chain.is_some() && child.chain == parent.chain;
+    differ && !same_chain && edge.is_some_and(|edge| !is_unique_event(&edge.text))
 }
 
 fn source(node: &Node) -> Option<&str> {

@@ -27,6 +27,8 @@ enum Class {
     Digest,
     Artifact,
     Subject,
+    /// It may be there by chance.
+    Doubtful,
     Unit,
     /// It is known to belong, but not by which way.
     Unknown,
@@ -53,7 +55,7 @@ struct Walker<'a> {
     owners: &'a Owners<'a>,
     places: &'a BTreeMap<i64, usize>,
     /// Ties from event to event, by event.
-    events: BTreeMap<i64, Vec<(i64, &'static str, LinkKey, bool)>>,
+    events: BTreeMap<i64, Vec<(i64, &'static str, LinkKey, Class)>>,
     done: BTreeSet<(LinkKey, Class)>,
     heap: BinaryHeap<Reverse<Step>>,
 }
@@ -83,7 +85,7 @@ impl Vias {
                         Confidence::Medium
                     }
                     Class::Unit if walker.is_given(step.seq) => Confidence::Medium,
-                    Class::Unit => Confidence::Low,
+                    Class::Unit | Class::Doubtful => Confidence::Low,
                 };
                 let via = Via {
                     tie: step.tie,
@@ -143,16 +145,16 @@ impl Vias {
 impl<'a> Walker<'a> {
     fn new(owners: &'a Owners<'a>, places: &'a BTreeMap<i64, usize>) -> Self {
         let bonds = &owners.search.bonds;
-        let mut events: BTreeMap<i64, Vec<(i64, &'static str, LinkKey, bool)>> = BTreeMap::new();
+        let mut events: BTreeMap<i64, Vec<(i64, &'static str, LinkKey, Class)>> = BTreeMap::new();
         let mut add = |one: i64, other: i64, tie: &'static str, key: LinkKey, strong: bool| {
-            events
-                .entry(one)
-                .or_default()
-                .push((other, tie, key, strong));
-            events
-                .entry(other)
-                .or_default()
-                .push((one, tie, key, strong));
+            let class = match strong {
+                _ if bonds.is_doubtful(one, other) => Class::Doubtful,
+                true => Class::Strong,
+                false => Class::Relation,
+            };
+            for (from, to) in [(one, other), (other, one)] {
+                events.entry(from).or_default().push((to, tie, key, class));
+            }
         };
         for tie in bonds.ties() {
             let word = match tie.role {
@@ -232,12 +234,7 @@ impl<'a> Walker<'a> {
                 self.push(Class::Strong, depth, seq, other.seq(), "chain", &text);
             }
         }
-        for (other, tie, key, is_strong) in self.events.remove(&seq).unwrap_or_default() {
-            let class = if is_strong {
-                Class::Strong
-            } else {
-                Class::Relation
-            };
+        for (other, tie, key, class) in self.events.remove(&seq).unwrap_or_default() {
             let text = self.text(seq, other, key);
             self.push(class, depth, seq, other, tie, &text);
         }

@@ -200,12 +200,12 @@ fn events_of_another_chain_are_part_of_a_run_only_where_their_sender_says_so() {
         event("build.finished", "b-1", TEKTON, 0.0)
             .chain("one")
             .makes(IMAGE)
-            .id("built"),
+            .id("0f9a41c2-7d1c-4b0e-9a52-f3668ec0d2f7"),
         event("artifact.published", IMAGE, "/registry", 10.0),
         // Another pipeline deploys it, and says what it follows from.
         event("pipelinerun.started", "cd-1", "/argo", 20.0)
             .chain("two")
-            .after("built"),
+            .after("0f9a41c2-7d1c-4b0e-9a52-f3668ec0d2f7"),
         deployed(IMAGE, 30.0).chain("two"),
         event("pipelinerun.finished", "cd-1", "/argo", 40.0).chain("two"),
     ]);

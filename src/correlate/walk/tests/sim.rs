@@ -143,7 +143,8 @@ fn run(plan: Plan, random: &mut Random, at: usize) -> Vec<Draft> {
     events.push(deployed.uses(&image));
     let mut before: Option<String> = None;
     for (nth, draft) in events.iter_mut().enumerate() {
-        let id = format!("run-{at}-{nth}");
+        // A ULID: an id that no other source comes to.
+        let id = format!("01HQK6M8S2T3W4X5Y6Z7{at:03}{nth:03}");
         let mut next = draft.clone().id(&id);
         next = match (plan.ties, &before) {
             (Ties::Chain, _) => next.chain(&format!("chain-{at}")),

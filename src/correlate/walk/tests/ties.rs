@@ -21,6 +21,58 @@ fn names_of_jobs_are_no_ties() {
 }
 
 #[test]
+fn a_counter_of_another_source_is_believed_little_and_only_for_days() {
+    let day = 86_400.0;
+    for role in [Role::Path, Role::Relation] {
+        let linked = |id: &str, source: &str, apart: f64| {
+            let built = event("build.finished", "b-1", TEKTON, 0.0).id(id);
+            let told = event("incident.detected", "i-1", source, apart).event(role, id);
+            store([built, told])
+        };
+        for (id, source, apart, together, sure) in [
+            ("7", "/argocd", 9.0, true, false),
+            ("7", "/argocd", 40.0 * day, false, false),
+            ("7", TEKTON, 9.0, true, true),
+            (
+                "0f9a41c2-7d1c-4b0e-9a52-f3668ec0d2f7",
+                "/argocd",
+                9.0,
+                true,
+                true,
+            ),
+            ("evt_3kTQm9ZsR4xW8vBn2LpD", "/argocd", 9.0, true, true),
+        ] {
+            let run = linked(id, source, apart).run_of(2);
+            let told = format!("{role:?} {id} of {source} after {apart}");
+            let expected = if together { vec![1, 2] } else { vec![2] };
+            assert_eq!(set(&run), expected, "{told}");
+            let remarks: &[&str] = if sure { &[] } else { &["ambiguous_reference"] };
+            assert_eq!(codes(&run), remarks, "{told}");
+            let low = run.confidence == Confidence::Low;
+            assert_eq!(low, !sure, "{told}");
+        }
+    }
+}
+
+#[test]
+fn names_as_long_as_a_ulid_are_no_ties() {
+    for (name, one) in [
+        ("paymentsapinightlybuild042", false),
+        ("01HQK6M8S2T3W4X5Y6Z7A8B9C0", true),
+        ("81HQK6M8S2T3W4X5Y6Z7A8B9C0", false),
+        ("0-f9a41c27d1c-4b0e-9a5-2f3668ec0d2f7", false),
+        ("0f9a41c2-7d1c-4b0e-9a52-f3668ec0d2f7", true),
+    ] {
+        let part = |id: &str, source: &str| {
+            event("taskrun.finished", id, source, 0.0).part_of("pipelinerun", name)
+        };
+        let store = store([part("a", "/ci/a"), part("b", "/ci/b")]);
+        let expected = if one { vec![1, 2] } else { vec![1] };
+        assert_eq!(set(&store.run_of(1)), expected, "{name}");
+    }
+}
+
+#[test]
 fn a_part_of_which_one_event_names_the_whole_is_all_of_it() {
     let store = store([
         task("t-1", "pr-1", 0.0),
