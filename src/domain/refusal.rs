@@ -71,6 +71,17 @@ pub enum Refusal {
         /// Names or ids that come near.
         near: Vec<String>,
     },
+    /// Nothing that was looked into has this id or name, and not everything was.
+    NotFoundYet {
+        /// `run`.
+        kind: &'static str,
+        /// What was asked for.
+        what: String,
+        /// Names or ids that come near.
+        near: Vec<String>,
+        /// Recorded events that were not looked into.
+        unread: u64,
+    },
     /// Several things fit.
     Ambiguous {
         /// `receiver`, `group` or `unit`.
@@ -247,7 +258,7 @@ impl Refusal {
             Self::InvalidId { .. } => "invalid_id",
             Self::InvalidFields(_) => "invalid_fields",
             Self::InvalidArgument { .. } => "invalid_argument",
-            Self::NotFound { .. } => "not_found",
+            Self::NotFound { .. } | Self::NotFoundYet { .. } => "not_found",
             Self::Ambiguous { .. } => "ambiguous",
             Self::Conflict { .. } => "conflict",
             Self::IdempotencyConflict { .. } => "idempotency_conflict",

@@ -10,6 +10,7 @@ pub(super) use self::walking::{answered, newest_links};
 use super::{Registry, Result};
 use crate::correlate::{Asked, Found, Run, Typical, WalkLimits};
 use crate::domain::principal::{Principal, Scope};
+use crate::domain::refusal::Refusal;
 use crate::domain::run::{RunSummary, RunTimes};
 use crate::limits;
 use crate::store::Store;
@@ -111,6 +112,11 @@ impl Registry {
                     more,
                 }))
             }
+            // What there was no time to read may well be there.
+            Found::Nothing { truncated } if !truncated.is_empty() => Err(Refusal::Busy {
+                what: "it could not be looked everywhere for this run; ask again, or with a lower limit",
+            }
+            .into()),
             Found::Nothing { .. } => Err(anchor::nothing(store, &question.anchor).await),
         }
     }
@@ -147,7 +153,6 @@ fn handle(run: &Run) -> String {
         None => run
             .members
             .first()
-            .or(None)
             .map(|member| member.event.id.to_string())
             .unwrap_or_default(),
     }

@@ -21,6 +21,13 @@ impl Refusal {
                 format!("Look it up with {}.", search_tool(kind))
             }
             Self::NotFound { near, .. } => format!("Did you mean {}?", near.join(", ")),
+            Self::NotFoundYet { near, .. } => {
+                let near = match near.as_slice() {
+                    [] => String::new(),
+                    near => format!(" Did you mean {}?", near.join(", ")),
+                };
+                format!("epr-mcp reindex looks into the others; then ask again.{near}")
+            }
             Self::Ambiguous { candidates, more, .. } => {
                 let mut listed = String::new();
                 let mut left_out = *more;
@@ -109,6 +116,13 @@ impl fmt::Display for Refusal {
                 write!(f, "{argument} {} cannot be used: {why}.", quoted(value))
             }
             Self::NotFound { kind, what, .. } => write!(f, "There is no {kind} {}.", quoted(what)),
+            Self::NotFoundYet {
+                kind, what, unread, ..
+            } => write!(
+                f,
+                "No {kind} {} was found, but {unread} recorded events have not been looked into yet.",
+                quoted(what)
+            ),
             Self::Ambiguous { kind, what, .. } => {
                 write!(f, "More than one {kind} fits {}.", quoted(what))
             }

@@ -1,7 +1,7 @@
 //! What somebody means who asks about a run: everything that a run can be known by.
 
-use super::{RunCandidate, RunCandidates};
-use crate::correlate::{Anchor, ArtifactId, KeyKind, LinkKey, Role};
+use super::{IndexState, RunCandidate, RunCandidates};
+use crate::correlate::{Anchor, ArtifactId, KeyKind, LinkKey, Recorded, Role, Subject, Target};
 use crate::domain::id::{EventId, looks_like_id};
 use crate::domain::refusal::Refusal;
 use crate::domain::run::{Label, LabelKind, RunSummary, parse_handle};
@@ -49,7 +49,10 @@ pub(super) async fn resolve(
     }
     if let Some(number) = parse_handle(text) {
         let runs = store.runs_by_handle(number, limits::CANDIDATES + 1).await?;
-        return settled("handle", runs).ok_or_else(|| not_found(text, Vec::new()));
+        return match settled("handle", runs) {
+            Some(found) => Ok(found),
+            None => Err(not_found(store, text, Vec::new()).await),
+        };
     }
     if looks_like_id(text)
         && let Ok(id) = text.parse::<EventId>()
@@ -249,19 +252,36 @@ pub(super) const fn word(anchor: &Anchor) -> &'static str {
 
 /// A refusal that names ids that begin alike.
 pub(super) async fn nothing(store: &dyn Store, text: &str) -> Error {
-    let beginning: String = text.trim().chars().take(limits::NEAR_CHARS).collect();
-    let near = match store.run_ids(&beginning, limits::CANDIDATES / 3).await {
-        Ok(found) => found.into_iter().map(|(id, _)| id).collect(),
-        Err(error) => return error.into(),
-    };
-    not_found(text, near)
+    let text = text.trim();
+    let beginning: String = text.chars().take(limits::NEAR_CHARS).collect();
+    // Runs of several sources may have one id.
+    match store.run_ids(&beginning, limits::CANDIDATES).await {
+        Ok(found) => not_found(store, text, near(text, found.into_iter().map(|it| it.0))).await,
+        Err(error) => error.into(),
+    }
 }
 
-fn not_found(text: &str, near: Vec<String>) -> Error {
-    Refusal::NotFound {
-        kind: "run",
-        what: text.to_owned(),
-        near,
+/// A few ids that come near, each once; what was asked for is none.
+fn near(text: &str, ids: impl Iterator<Item = String>) -> Vec<String> {
+    let mut near: Vec<String> = ids.filter(|id| id != text).collect();
+    near.dedup();
+    near.truncate(limits::CANDIDATES / 3);
+    near
+}
+
+/// A refusal that says so if not everything was looked into.
+async fn not_found(store: &dyn Store, text: &str, near: Vec<String>) -> Error {
+    let (kind, what) = ("run", text.to_owned());
+    match super::index_state(store).await {
+        Ok(IndexState { unread: 0 }) => Refusal::NotFound { kind, what, near }.into(),
+        Ok(IndexState { unread }) => Refusal::NotFoundYet {
+            kind,
+            what,
+            near,
+            unread,
+        }
+        .into(),
+        Err(error) => error,
     }
     .into()
 }
@@ -273,7 +293,6 @@ fn invalid(text: &str) -> Error {
         why: "give the id or URL of a run, run_…, an event, a chain, a digest, a purl, a commit, a change or a unit"
             .to_owned(),
     }
-    .into()
 }
 
 #[cfg(test)]
@@ -309,3 +328,9 @@ mod tests {
         }
     }
 }
+    #[test]
+    fn what_was_asked_for_is_not_near_itself() {
+        let ids = ["pr-1", "pr-1", "pr-12", "pr-12", "pr-13"].map(str::to_owned);
+        assert_eq!(near("pr-1", ids.into_iter()), ["pr-12", "pr-13"]);
+    }
+
