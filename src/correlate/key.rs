@@ -44,6 +44,9 @@ pub enum KeyKind {
     ArtifactName,
     /// What was deployed and what went wrong: in an environment, with a service, or at all.
     Delivery,
+    /// A subject by type and id, where a reference says the source too: whoever asks by the id alone
+    /// finds it so.
+    Mention,
 }
 
 impl KeyKind {
@@ -57,6 +60,7 @@ impl KeyKind {
                 | Self::Pipeline
                 | Self::ArtifactName
                 | Self::Delivery
+                | Self::Mention
         )
     }
 
@@ -65,7 +69,7 @@ impl KeyKind {
         match self {
             Self::Event => "event",
             Self::Chain => "chain",
-            Self::Subject | Self::SubjectAnywhere => "subject",
+            Self::Subject | Self::SubjectAnywhere | Self::Mention => "subject",
             Self::Digest => "digest",
             Self::Artifact => "artifact",
             Self::Commit => "commit",
@@ -209,6 +213,11 @@ impl LinkKey {
         }
     }
 
+    /// The key of a subject that is referred to with its source, by its id alone.
+    pub fn mention(kind: &str, id: &str) -> Self {
+        Self::of(KeyKind::Mention, &[kind, &folded(id)])
+    }
+
     /// The key of a commit's first digits, in one repository or in any. What it finds still has to
     /// be compared: one id must begin with the other.
     pub fn commit(repository: Option<&str>, sha: &str) -> Self {
@@ -238,15 +247,6 @@ pub(crate) fn folded(id: &str) -> String {
     }
 }
 
-/// A repository's name to compare by: host and path, however it is reached
-/// (`git@github.com:org/app.git`, `https://github.com/org/app/`).
-pub(crate) fn repository_name(text: &str) -> String {
-    let text = text.trim();
-    let (text, had_scheme) = match text.split_once("://") {
-        Some((_, rest)) => (rest, true),
-        None => (text, false),
-    };
-    let (host, path) = text.split_once('/').unwrap_or((text, ""));
 /// Whether it is written as a UUID.
 pub(crate) fn is_uuid(id: &str) -> bool {
     id.len() == 36
@@ -256,6 +256,15 @@ pub(crate) fn is_uuid(id: &str) -> bool {
         })
 }
 
+/// A repository's name to compare by: host and path, however it is reached
+/// (`git@github.com:org/app.git`, `https://github.com/org/app/`).
+pub(crate) fn repository_name(text: &str) -> String {
+    let text = text.trim();
+    let (text, had_scheme) = match text.split_once("://") {
+        Some((_, rest)) => (rest, true),
+        None => (text, false),
+    };
+    let (host, path) = text.split_once('/').unwrap_or((text, ""));
     let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
     // The short form of ssh: host:path, where a URL would have a port.
     let (host, path) = match host.split_once(':') {
@@ -279,6 +288,11 @@ const HUB_SUBJECTS: [(&str, KeyKind); 3] = [
 ];
 /// Subjects that are neither walked nor looked for.
 const LOOSE_SUBJECTS: [&str; 5] = ["branch", "testcase", "testsuite", "user", "artifact"];
+
+/// Whether people ask by the ids of such subjects for runs. A pipelineRun is found in the list of runs.
+fn is_asked_for(kind: &str) -> bool {
+    walkable(kind) && kind != "pipelinerun"
+}
 
 /// All ties of an event, each once, in a fixed order; at most [`limits::LINKS_PER_EVENT`].
 pub fn edges(facts: &Facts) -> Vec<Edge> {
@@ -349,6 +363,7 @@ pub fn edges(facts: &Facts) -> Vec<Edge> {
             edges.delivery(DeliveryScope::Environment(environment));
         }
     }
+    edges.mentions(facts);
     edges.0
 }
 
@@ -375,6 +390,19 @@ impl Edges {
         match kind {
             KeyKind::Repository => self.add(kind, Role::Context, &[&repository_name(name)]),
             _ => self.add(kind, Role::Context, &[name.trim()]),
+        }
+    }
+
+    /// Subjects that are referred to with a source, by their ids alone.
+    fn mentions(&mut self, facts: &Facts) {
+        for reference in &facts.references {
+            if let Target::Subject(to) = &reference.target
+                && to.source.is_some()
+                && is_asked_for(&to.kind)
+            {
+                let parts = [to.kind.as_str(), &folded(&to.id)];
+                self.add(KeyKind::Mention, Role::Context, &parts);
+            }
         }
     }
 
@@ -410,73 +438,4 @@ impl Edges {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_repository_is_the_same_however_it_is_reached() {
-        for text in [
-            "https://github.com/org/app",
-            "https://GitHub.com/org/app.git",
-            "git@github.com:org/app.git",
-            "ssh://git@github.com/org/app/",
-            "github.com/org/app",
-        ] {
-            assert_eq!(repository_name(text), "github.com/org/app", "{text}");
-        }
-        assert_eq!(repository_name("http://git:8080/a/b"), "git:8080/a/b");
-        assert_eq!(repository_name("org/app"), "org/app");
-    }
-
-    #[test]
-    fn a_uuid_is_the_same_in_either_case_and_another_id_is_not() {
-        assert_eq!(
-            LinkKey::event("AA6945F8-B4F1-48DD-B658-25ACF95DD2F5"),
-            LinkKey::event("aa6945f8-b4f1-48dd-b658-25acf95dd2f5")
-        );
-        assert_ne!(LinkKey::event("Build-1"), LinkKey::event("build-1"));
-        assert_ne!(LinkKey::event("x"), LinkKey::chain("x"));
-    }
-
-    #[test]
-    fn a_short_commit_finds_the_long_one_of_its_repository() {
-        let long = LinkKey::commit(
-            Some("https://github.com/o/a"),
-            "a1b2c3d4e5f6789012345678901234567890abcd",
-        );
-        assert_eq!(
-            long,
-            LinkKey::commit(Some("github.com/o/a.git"), "A1B2C3D4E5F6")
-        );
-        assert_ne!(
-            long,
-            LinkKey::commit(Some("github.com/o/b"), "a1b2c3d4e5f6")
-        );
-    }
-
-    #[test]
-    fn roles_read_back_from_their_numbers() {
-        for code in 0..=12 {
-            assert_eq!(Role::from_code(code).map(Role::code), Some(code));
-        }
-        assert_eq!(Role::from_code(13), None);
-    }
-
-    #[test]
-    fn a_purl_without_a_version_is_a_name_and_ties_no_versions_together() {
-        let kinds = |purl: &str| -> Vec<KeyKind> {
-            let mut facts = Facts::new(DocumentKind::CdEvent, "t".to_owned());
-            facts.artifacts.push(crate::correlate::facts::Artifact {
-                id: purl.to_owned(),
-                purl: Some(purl.to_owned()),
-                ..crate::correlate::facts::Artifact::default()
-            });
-            edges(&facts).iter().map(|edge| edge.kind).collect()
-        };
-        assert!(kinds("pkg:npm/%40angular/core@17.0.1").contains(&KeyKind::Artifact));
-        assert_eq!(
-            kinds("pkg:npm/%40angular/core"),
-            [KeyKind::ArtifactName, KeyKind::ArtifactName]
-        );
-    }
-}
+mod tests;

@@ -116,7 +116,7 @@ async fn by_key(store: &dyn Store, text: &str) -> Result<Option<Anchor>> {
     for kind in SUBJECTS {
         guesses.push((
             LinkKey::subject(kind, text, None),
-            Anchor::Subject(crate::correlate::Subject {
+            Anchor::Subject(Subject {
                 kind: kind.to_owned(),
                 id: text.to_owned(),
                 source: None,
@@ -150,6 +150,10 @@ async fn by_key(store: &dyn Store, text: &str) -> Result<Option<Anchor>> {
             Anchor::Commit { repository, sha },
         ));
     }
+    let mentioned = guesses.len();
+    for kind in SUBJECTS {
+        guesses.push((LinkKey::mention(kind, text), Anchor::Event(0)));
+    }
     let keys: Vec<[u8; 16]> = guesses.iter().map(|(key, _)| key.0).collect();
     let found = store
         .links(&keys, 2, Bounds::default(), Order::NewestFirst)
@@ -161,6 +165,12 @@ async fn by_key(store: &dyn Store, text: &str) -> Result<Option<Anchor>> {
     else {
         return Ok(None);
     };
+    if let Some(place) = first.place.checked_sub(mentioned) {
+        let events = store.recorded(&[first.seq]).await?;
+        let kind = SUBJECTS.get(place).copied().unwrap_or_default();
+        let found = events.first().and_then(|event| referred(event, kind, text));
+        return Ok(found.cloned().map(Anchor::Subject));
+    }
     let anchor = guesses
         .into_iter()
         .nth(first.place)
@@ -173,6 +183,22 @@ async fn by_key(store: &dyn Store, text: &str) -> Result<Option<Anchor>> {
         },
         other => other,
     }))
+}
+
+/// The subject of this type and id that an event refers to with a source.
+fn referred<'a>(event: &'a Recorded, kind: &str, id: &str) -> Option<&'a Subject> {
+    let key = LinkKey::mention(kind, id);
+    let references = event.facts.references.iter();
+    references
+        .map(|reference| &reference.target)
+        .find_map(|target| match target {
+            Target::Subject(to)
+                if to.source.is_some() && LinkKey::mention(&to.kind, &to.id) == key =>
+            {
+                Some(to)
+            }
+            _ => None,
+        })
 }
 
 /// A commit's id, or the URL of one as forges write it.
@@ -283,7 +309,6 @@ async fn not_found(store: &dyn Store, text: &str, near: Vec<String>) -> Error {
         .into(),
         Err(error) => error,
     }
-    .into()
 }
 
 fn invalid(text: &str) -> Error {
@@ -293,6 +318,7 @@ fn invalid(text: &str) -> Error {
         why: "give the id or URL of a run, run_…, an event, a chain, a digest, a purl, a commit, a change or a unit"
             .to_owned(),
     }
+    .into()
 }
 
 #[cfg(test)]
@@ -306,6 +332,12 @@ mod tests {
         assert_eq!(address("epr://events/01X").unwrap(), "01X");
         assert_eq!(address("https://ci/1").unwrap(), "https://ci/1");
         assert!(address("epr://runs/%ff").is_err());
+    }
+
+    #[test]
+    fn what_was_asked_for_is_not_near_itself() {
+        let ids = ["pr-1", "pr-1", "pr-12", "pr-12", "pr-13"].map(str::to_owned);
+        assert_eq!(near("pr-1", ids.into_iter()), ["pr-12", "pr-13"]);
     }
 
     #[test]
@@ -328,9 +360,3 @@ mod tests {
         }
     }
 }
-    #[test]
-    fn what_was_asked_for_is_not_near_itself() {
-        let ids = ["pr-1", "pr-1", "pr-12", "pr-12", "pr-13"].map(str::to_owned);
-        assert_eq!(near("pr-1", ids.into_iter()), ["pr-12", "pr-13"]);
-    }
-
