@@ -120,6 +120,9 @@ pub(super) struct Outcome<'a> {
     pub epr_failed: usize,
     /// What times are told relative to: the first beginning of the run, else its first event.
     pub zero: i64,
+    /// Whether it has no end among the events that were read, which are not all: how it stands is not
+    /// known then.
+    pub unread: bool,
     /// Whether an event says when it first began.
     pub begun: bool,
     /// The last event.
@@ -158,6 +161,7 @@ impl<'a> Outcome<'a> {
             agree: None,
             epr_failed: events.all().iter().filter(|e| !e.event().success).count(),
             zero: 0,
+            unread: false,
             begun: false,
             last_event: events.all().last().map_or(0, |entry| entry.at),
             queued_at: None,
@@ -191,6 +195,8 @@ impl<'a> Outcome<'a> {
                 .map(|(declared, derived)| declared == derived),
             _ => None,
         };
+        let is_open = matches!(out.status, Status::Queued | Status::Running);
+        out.unread = is_open && !run.truncated.is_empty();
         out.see_how_long(asked);
         out
     }
@@ -307,6 +313,10 @@ impl<'a> Outcome<'a> {
 
     fn see_how_long(&mut self, asked: &Asked) {
         if !matches!(self.status, Status::Queued | Status::Running) {
+            return;
+        }
+        if self.unread {
+            self.status = Status::Unknown;
             return;
         }
         let since = self.started_at.or(self.queued_at).unwrap_or(self.zero);

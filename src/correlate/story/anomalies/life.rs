@@ -87,7 +87,7 @@ fn without_end(out: &mut Anomalies, parts: &Parts<'_>, asked: &Asked) {
         let ids = ids.and_then(|at| parts.events.id(at));
         out.add("run_never_finished", Severity::Warning, ids, detail);
     }
-    let may_go_on = matches!(outcome.status, Status::Queued | Status::Running);
+    let may_go_on = outcome.unread || matches!(outcome.status, Status::Queued | Status::Running);
     for (_, span) in parts.spans.all() {
         let of_run = Some(span.line) == outcome.root;
         if !span.is_open() || (span.last && (may_go_on || of_run)) {

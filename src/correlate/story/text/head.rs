@@ -68,6 +68,13 @@ fn how(story: &Story<'_>) -> String {
         Status::Stalled => {
             return format!("open for {open} and nothing says that it ended; {so_far}");
         }
+        Status::Unknown if outcome.unread => {
+            let unread = "no end of it is among the events that were read, which are not all";
+            return match outcome.derived.and_then(Rolled::is_bad) {
+                Some(true) => format!("{unread}; {so_far}"),
+                _ => unread.to_owned(),
+            };
+        }
         Status::Unknown => {
             return match outcome.derived {
                 Some(_) => format!("no event says when it began or ended; its parts say {derived}"),
