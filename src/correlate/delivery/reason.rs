@@ -58,13 +58,14 @@ impl Reason {
         }
     }
 
-    /// The figure that it is left out of, and why, for a list: `lead time: no change known`.
+    /// The figure that it is left out of, and why, for a list: `lead time: no change known`; where it is
+    /// left out of all, what it is.
     pub const fn sentence(self) -> &'static str {
         match self {
-            Self::Duplicate => "all: came more than once",
-            Self::OutsideWindow => "all: outside the window",
-            Self::NoService => "all: names no service",
-            Self::NoEnvironment => "all: names no environment",
+            Self::Duplicate => "events that came more than once",
+            Self::OutsideWindow => "events outside the window",
+            Self::NoService => "events that name no service",
+            Self::NoEnvironment => "events that name no environment",
             Self::Failed => "lead time: the deployment failed",
             Self::Redeployed => "lead time: the same artifact was there before",
             Self::NoArtifact => "lead time: names no artifact",

@@ -56,8 +56,10 @@ pub(super) fn seconds(micros: i64) -> f64 {
 /// A part of a whole in percent: `7%`, `<1%`.
 pub(super) fn percent(part: i64, whole: i64) -> String {
     let whole = i128::from(whole.max(1));
-    match i128::from(part.max(0)) * 100 / whole {
+    let hundredfold = i128::from(part.max(0)) * 100;
+    match (hundredfold + whole / 2) / whole {
         0 if part > 0 => "<1%".to_owned(),
+        100 if hundredfold < whole * 100 => ">99%".to_owned(),
         share => format!("{share}%"),
     }
 }
