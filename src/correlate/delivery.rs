@@ -72,6 +72,18 @@ impl Scope {
         })
     }
 
+    /// The part of it that begins with the oldest of these events, which are the newest that there are:
+    /// figures over days of which no event was read would be too low.
+    #[must_use]
+    pub fn as_far_as(&self, events: &[Recorded]) -> Self {
+        let times = events.iter().map(Recorded::at);
+        let oldest = times.filter(|at| self.holds(*at)).min();
+        Self {
+            from: oldest.unwrap_or(self.from),
+            ..self.clone()
+        }
+    }
+
     fn holds(&self, at: Timestamp) -> bool {
         self.from <= at && at < self.to
     }
@@ -126,6 +138,9 @@ pub struct Delivery {
     /// Whether there were more events in the window than are looked at, so that all counts are too
     /// low. The caller knows it too, from what it read, and then sets it.
     pub truncated: bool,
+    /// The start of the window that was asked for, where the scope begins later because there are more
+    /// events than are looked at.
+    pub asked_from: Option<Timestamp>,
 }
 
 impl Delivery {
@@ -185,6 +200,7 @@ impl Delivery {
             buckets,
             left_out,
             truncated,
+            asked_from: None,
         }
     }
 }

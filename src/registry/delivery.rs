@@ -56,6 +56,8 @@ impl Registry {
             environment: question.environment.clone(),
         };
         let (mut events, cut) = deployments(store, &scope).await?;
+        let asked_from = scope.from;
+        let scope = if cut { scope.as_far_as(&events) } else { scope };
         let mut leads = LeadTimes::new(&events);
         while let Some(ask) = leads.ask() {
             leads.give(answered(store, &ask).await?);
@@ -63,6 +65,7 @@ impl Registry {
         events.extend(leads.incidents().iter().cloned());
         let mut delivery = Delivery::of(&events, |event| leads.of(event), &scope, now);
         delivery.truncated |= cut;
+        delivery.asked_from = cut.then_some(asked_from);
         Ok(DeliveryFound {
             delivery,
             indexed: index_state(store).await?,

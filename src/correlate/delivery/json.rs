@@ -27,10 +27,13 @@ impl Delivery {
                 out.insert(key.to_owned(), value);
             }
         };
-        put(
-            "window",
-            json!({"from": self.scope.from, "to": self.scope.to, "time": "event", "measured_days": days(self.measured)}),
-        );
+        let mut window = json!({
+            "from": self.scope.from, "to": self.scope.to, "time": "event", "measured_days": days(self.measured),
+        });
+        if let (Some(asked), Some(window)) = (self.asked_from, window.as_object_mut()) {
+            window.insert("asked_from".to_owned(), json!(asked));
+        }
+        put("window", window);
         put("service", json!(self.scope.service));
         put("environment", json!(self.scope.environment));
         put("total", Value::Object(figures(&self.total, self.measured)));

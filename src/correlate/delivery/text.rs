@@ -38,7 +38,7 @@ impl Delivery {
                 .collect();
             let _ = writeln!(tail, "left out: {}.", reasons.join("; "));
         }
-        if self.truncated {
+        if self.truncated && self.asked_from.is_none() {
             tail.push_str("There are more events in this window than one question looks at; narrow it for exact counts.\n");
         }
         let _ = writeln!(tail, "{RULES}");
@@ -82,13 +82,21 @@ impl Delivery {
             Some(given) => format!("{what} {}", name(given)),
             None => format!("all {what}s"),
         };
+        let part = self.asked_from.map(|asked| {
+            format!(
+                "; ONLY THIS PART of the window from {}, for there are more events than one question looks at: \
+                 narrow it",
+                when(asked)
+            )
+        });
         format!(
-            "DELIVERY of {} in {}, {} to {} (event time, {} of it past)\n",
+            "DELIVERY of {} in {}, {} to {} (event time, {} of it past{})\n",
             of("service", service),
             of("environment", environment),
             when(*from),
             when(*to),
             lasting(self.measured),
+            part.unwrap_or_default(),
         )
     }
 

@@ -37,6 +37,37 @@ fn deployments_are_counted_day_by_day_or_week_by_week() {
 }
 
 #[test]
+fn what_was_not_read_is_no_part_of_the_window() {
+    // Of a month the newest two days were read: five deployments a day.
+    let payloads: Vec<Value> = (0..10)
+        .map(|n| {
+            let time = at("2026-11-27T00:00:00Z").plus_micros(n * DAY / 5);
+            deployed(&format!("s{n}"), "production", A, &time.to_string())
+        })
+        .collect();
+    let log = log(&payloads);
+    let events: Vec<Recorded> = log.events.values().cloned().collect();
+    let part = scope().as_far_as(&events);
+    assert_eq!(part.from, at("2026-11-27T00:00:00Z"));
+    assert_eq!(part.to, scope().to);
+    let no = |_: &Recorded| Lead::Unknown(Reason::NoChange);
+    let mut delivery = Delivery::of(&events, no, &part, at(NOW));
+    delivery.truncated = true;
+    delivery.asked_from = Some(scope().from);
+    assert_eq!(delivery.total.per_day(delivery.measured), Some(5.0));
+    let text = delivery.text(limits::delivery::TEXT_BYTES);
+    let first = text.lines().next().unwrap();
+    assert!(
+        first.contains("ONLY THIS PART of the window from"),
+        "{first}"
+    );
+    assert_eq!(
+        delivery.json()["window"]["asked_from"],
+        "2026-11-01T00:00:00Z"
+    );
+}
+
+#[test]
 fn an_empty_window_says_so() {
     let delivery = without_changes(&[]);
     assert!(delivery.text(3_200).contains("No deployments"));
