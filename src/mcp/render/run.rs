@@ -131,6 +131,11 @@ pub(crate) fn list_text(list: &RunList) -> String {
     for run in &list.runs {
         let _ = writeln!(out, " {}", listed(run));
     }
+    if list.windowed {
+        out.push_str(
+            "since and until choose runs by their first event: older ones that ran again are not among them.\n",
+        );
+    }
     if let Some(cursor) = &list.next_cursor {
         let _ = writeln!(out, "There are more: repeat with cursor {cursor}");
     }
@@ -141,6 +146,10 @@ pub(crate) fn list_text(list: &RunList) -> String {
         ),
         None if list.total == 0 => {
             "record_cdevent with the events of a CI system, or epr-mcp ingest FILE".to_owned()
+        }
+        None if !list.pipelines.is_empty() => {
+            let names: Vec<String> = list.pipelines.iter().map(|name| quoted(name)).collect();
+            format!("no pipeline has that name; there are {}", names.join(", "))
         }
         None => "leave a filter out".to_owned(),
     };
@@ -187,6 +196,7 @@ pub(crate) fn list_json(list: &RunList) -> Value {
         .put("total", list.total)
         .put("scanned", list.scanned)
         .put("next_cursor", list.next_cursor.as_deref())
+        .put("pipelines", list.pipelines.clone())
         .into()
 }
 

@@ -17,7 +17,7 @@ pub(crate) const TOOL: ToolSpec = ToolSpec {
     description: "Use for \"what ran today?\", \"which runs of this pipeline failed?\", \"what is stuck?\", \"which runs deployed \
         payments to production?\". Each run with its outcome, how long it took and what is usual for its pipeline. status: \
         failed is any bad end, stuck has run far longer than usual (or 24 h), slow took half as long again as usual. Times are \
-        those of the events. For one run: correlate_pipeline_run; for figures over many: delivery_metrics.",
+        those of the events, of a run's last attempt; since and until go by the first event of a run. For one run: correlate_pipeline_run; for figures over many: delivery_metrics.",
     toolset: "default",
     effect: Effect::Reads,
     params: &[

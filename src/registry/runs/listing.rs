@@ -86,6 +86,10 @@ pub struct ListedRun {
 pub struct RunList {
     /// The runs, newest first.
     pub runs: Vec<ListedRun>,
+    /// Some pipelines that there are, where the one that was asked for is none.
+    pub pipelines: Vec<String>,
+    /// Whether they were chosen by time.
+    pub windowed: bool,
     /// Where to go on.
     pub next_cursor: Option<String>,
     /// Runs that were looked at.
@@ -135,20 +139,22 @@ impl Registry {
                 .list_runs(&range, window, after, limits::PAGE_MAX)
                 .await?;
             let last_page = page.len() < limits::PAGE_MAX;
-            listing.learn(store, &page).await?;
             for summary in page {
-                scanned += 1;
-                after = Some((summary.at, summary.num));
-                if let Some(run) = listing.fitting(summary, filter, &labels) {
-                    if runs.len() == limit {
+                let place = (summary.at, summary.num);
+                if labels.iter().all(|label| summary.labels.contains(label)) {
+                    let known = listing.learn(store, &summary).await?;
+                    // What is usual decides: the next page finds it out of further pipelines.
+                    if !known && matches!(filter.status, Some("slow" | "stuck")) {
                         next = Some(());
                         break 'pages;
                     }
-                    runs.push(run);
+                    runs.extend(listing.fitting(summary, filter));
                 }
+                scanned += 1;
+                after = Some(place);
                 if runs.len() == limit {
                     // One more look would tell whether there are others; the cursor does so.
-                    next = after.map(|_| ());
+                    next = Some(());
                     break 'pages;
                 }
             }
@@ -159,13 +165,35 @@ impl Registry {
             next = Some(());
         }
         let next_cursor = next.and(after).map(|place| encode(place, mark));
+        let pipelines = match &filter.pipeline {
+            Some(name) if runs.is_empty() => others(store, name).await?,
+            _ => Vec::new(),
+        };
         Ok(RunList {
             runs,
+            pipelines,
+            windowed: filter.window != Window::default(),
             next_cursor,
             scanned,
             total: store.counters().await?.runs,
             indexed: index_state(store).await?,
         })
+    }
+}
+
+/// Some pipelines, if none has this name: those that begin like it, else the first ones.
+async fn others(store: &dyn Store, name: &str) -> Result<Vec<String>> {
+    let range = RunRange::Pipeline(name.to_owned());
+    let known = store.list_runs(&range, RunWindow::default(), None, 1);
+    if !known.await?.is_empty() {
+        return Ok(Vec::new());
+    }
+    let beginning: String = name.trim().chars().take(limits::NEAR_CHARS).collect();
+    let near = store.pipelines(&beginning, limits::CANDIDATES).await?;
+    if near.is_empty() {
+        Ok(store.pipelines("", limits::CANDIDATES).await?)
+    } else {
+        Ok(near)
     }
 }
 
@@ -202,30 +230,23 @@ struct Listing {
 }
 
 impl Listing {
-    /// Finds out what is usual for the pipelines of a page, each once.
-    async fn learn(&mut self, store: &dyn Store, page: &[RunSummary]) -> Result<()> {
-        let names: BTreeSet<&String> = page
-            .iter()
-            .filter_map(|run| run.pipeline.as_ref())
-            .collect();
-        for name in names {
-            if !self.known.contains_key(name) && self.known.len() < limits::RUN_PIPELINES {
-                let times = store.run_times(name, limits::TYPICAL_RUNS).await?;
-                self.known.insert(name.clone(), typical(&times));
+    /// Finds out what is usual for a run's pipeline, for each once. False if there were too many others
+    /// before it.
+    async fn learn(&mut self, store: &dyn Store, run: &RunSummary) -> Result<bool> {
+        let Some(name) = &run.pipeline else {
+            return Ok(true);
+        };
+        if !self.known.contains_key(name) {
+            if self.known.len() >= limits::RUN_PIPELINES {
+                return Ok(false);
             }
+            let times = store.run_times(name, limits::TYPICAL_RUNS).await?;
+            self.known.insert(name.clone(), typical(&times));
         }
-        Ok(())
+        Ok(true)
     }
 
-    fn fitting(
-        &self,
-        summary: RunSummary,
-        filter: &RunFilter,
-        labels: &BTreeSet<[u8; 16]>,
-    ) -> Option<ListedRun> {
-        if !labels.iter().all(|label| summary.labels.contains(label)) {
-            return None;
-        }
+    fn fitting(&self, summary: RunSummary, filter: &RunFilter) -> Option<ListedRun> {
         let run = self.listed(summary);
         let fits = match filter.status {
             None => true,
