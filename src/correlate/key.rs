@@ -213,6 +213,11 @@ impl LinkKey {
         }
     }
 
+    /// The key of what an event says where to look at what it is about.
+    pub fn uri(uri: &str) -> Self {
+        Self::mention(URI, uri)
+    }
+
     /// The key of a subject that is referred to with its source, by its id alone.
     pub fn mention(kind: &str, id: &str) -> Self {
         Self::of(KeyKind::Mention, &[kind, &folded(id)])
@@ -279,6 +284,9 @@ pub(crate) fn repository_name(text: &str) -> String {
     let gap = if path.is_empty() { "" } else { "/" };
     format!("{}{gap}{path}", host.to_ascii_lowercase())
 }
+
+/// What stands in the place of a subject's type for an address.
+const URI: &str = "uri";
 
 /// Subjects that many runs share: found by their own hub keys, and no way from one run to another.
 const HUB_SUBJECTS: [(&str, KeyKind); 3] = [
@@ -393,8 +401,11 @@ impl Edges {
         }
     }
 
-    /// Subjects that are referred to with a source, by their ids alone.
+    /// Subjects that are referred to with a source, by their ids alone; and where to look at it.
     fn mentions(&mut self, facts: &Facts) {
+        if let Some(uri) = &facts.uri {
+            self.add(KeyKind::Mention, Role::Own, &[URI, &folded(uri)]);
+        }
         for reference in &facts.references {
             if let Target::Subject(to) = &reference.target
                 && to.source.is_some()

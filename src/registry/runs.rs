@@ -3,6 +3,7 @@
 mod anchor;
 mod gates;
 mod listing;
+mod spelling;
 mod walking;
 
 pub use self::listing::{ListedRun, RunFilter, RunList, RunStatus};

@@ -1,5 +1,6 @@
 //! What somebody means who asks about a run: everything that a run can be known by.
 
+use super::spelling::{variants, wholes};
 use super::{IndexState, RunCandidate, RunCandidates};
 use crate::correlate::{Anchor, ArtifactId, KeyKind, LinkKey, Recorded, Role, Subject, Target};
 use crate::domain::id::{EventId, looks_like_id};
@@ -33,6 +34,9 @@ const SUBJECTS: [&str; 10] = [
     "deployment",
 ];
 
+/// How many of these are executed.
+const EXECUTIONS: usize = 5;
+
 /// Finds out what is meant.
 pub(super) async fn resolve(
     registry: &Registry,
@@ -60,12 +64,35 @@ pub(super) async fn resolve(
     {
         return Ok(Resolved::One(Anchor::Event(*seq)));
     }
-    let runs = store.runs_by_id(text, limits::CANDIDATES + 1).await?;
-    if let Some(found) = settled("id", runs) {
+    if let Some(found) = by_name(store, text).await? {
         return Ok(found);
     }
-    if let Some(anchor) = by_key(store, text).await? {
-        return Ok(Resolved::One(anchor));
+    for other in variants(text) {
+        if let Some(found) = by_name(store, &other).await? {
+            return Ok(found);
+        }
+    }
+    for whole in wholes(text) {
+        if let Some(found) = by_id(store, &whole, false).await? {
+            return Ok(found);
+        }
+    }
+    by_unit(registry, store, text).await
+}
+
+/// By an id or what else is a key.
+async fn by_id(store: &dyn Store, text: &str, all: bool) -> Result<Option<Resolved>> {
+    let runs = store.runs_by_id(text, limits::CANDIDATES + 1).await?;
+    if let Some(found) = settled("id", runs) {
+        return Ok(Some(found));
+    }
+    Ok(by_key(store, text, all).await?.map(Resolved::One))
+}
+
+/// By an id or a name.
+async fn by_name(store: &dyn Store, text: &str) -> Result<Option<Resolved>> {
+    if let Some(found) = by_id(store, text, true).await? {
+        return Ok(Some(found));
     }
     for (by, range) in [
         ("end of the id", RunRange::Label(word_label(text))),
@@ -80,10 +107,10 @@ pub(super) async fn resolve(
             .list_runs(&range, RunWindow::default(), None, limits::CANDIDATES + 1)
             .await?;
         if let Some(found) = settled(by, runs) {
-            return Ok(found);
+            return Ok(Some(found));
         }
     }
-    by_unit(registry, store, text).await
+    Ok(None)
 }
 
 /// Takes an address of this registry apart: `epr://runs/{run}`, `epr://events/{id}`.
@@ -107,13 +134,18 @@ fn word_label(text: &str) -> [u8; 16] {
 }
 
 /// Looks for everything that has this text as its key, in one question; the most telling one counts.
-async fn by_key(store: &dyn Store, text: &str) -> Result<Option<Anchor>> {
-    let artifact = ArtifactId::read(text);
-    let mut guesses: Vec<(LinkKey, Anchor)> = vec![
-        (LinkKey::chain(text), Anchor::Chain(text.to_owned())),
-        (LinkKey::event(text), Anchor::Event(0)),
-    ];
-    for kind in SUBJECTS {
+/// If not for `all`, for what is executed.
+async fn by_key(store: &dyn Store, text: &str, all: bool) -> Result<Option<Anchor>> {
+    let mut guesses: Vec<(LinkKey, Anchor)> = Vec::new();
+    if all {
+        guesses.extend([
+            (LinkKey::chain(text), Anchor::Chain(text.to_owned())),
+            (LinkKey::event(text), Anchor::Event(0)),
+        ]);
+    }
+    let subjects = SUBJECTS.get(..if all { SUBJECTS.len() } else { EXECUTIONS });
+    let subjects = subjects.unwrap_or_default();
+    for kind in subjects.iter().copied() {
         guesses.push((
             LinkKey::subject(kind, text, None),
             Anchor::Subject(Subject {
@@ -123,6 +155,21 @@ async fn by_key(store: &dyn Store, text: &str) -> Result<Option<Anchor>> {
             }),
         ));
     }
+    guesses.push((LinkKey::uri(text), Anchor::Event(0)));
+    if all {
+        guesses.extend(by_other_keys(text));
+    }
+    let mentioned = guesses.len();
+    for kind in subjects {
+        guesses.push((LinkKey::mention(kind, text), Anchor::Event(0)));
+    }
+    found_by(store, text, guesses, mentioned).await
+}
+
+/// What a text may name that is no subject.
+fn by_other_keys(text: &str) -> Vec<(LinkKey, Anchor)> {
+    let artifact = ArtifactId::read(text);
+    let mut guesses = Vec::new();
     if let Some(digest) = &artifact.digest {
         guesses.push((
             LinkKey::of(KeyKind::Digest, &[digest]),
@@ -150,17 +197,29 @@ async fn by_key(store: &dyn Store, text: &str) -> Result<Option<Anchor>> {
             Anchor::Commit { repository, sha },
         ));
     }
-    let mentioned = guesses.len();
-    for kind in SUBJECTS {
-        guesses.push((LinkKey::mention(kind, text), Anchor::Event(0)));
-    }
+    guesses
+}
+
+/// The first of these guesses that something recorded has. From `mentioned` on they are subjects that
+/// are only referred to, in the order of [`SUBJECTS`].
+async fn found_by(
+    store: &dyn Store,
+    text: &str,
+    guesses: Vec<(LinkKey, Anchor)>,
+    mentioned: usize,
+) -> Result<Option<Anchor>> {
     let keys: Vec<[u8; 16]> = guesses.iter().map(|(key, _)| key.0).collect();
     let found = store
         .links(&keys, 2, Bounds::default(), Order::NewestFirst)
         .await?;
     let Some(first) = found
         .iter()
-        .filter(|row| row.place != 1 || row.role == Role::Own)
+        .filter(|row| {
+            let is_event = |(_, guess): &(_, Anchor)| matches!(guess, Anchor::Event(_));
+            row.role == Role::Own
+                || row.place >= mentioned
+                || !guesses.get(row.place).is_some_and(is_event)
+        })
         .min_by_key(|row| row.place)
     else {
         return Ok(None);
