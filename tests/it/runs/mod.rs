@@ -7,6 +7,7 @@ mod gates;
 mod ingesting;
 mod pages;
 mod recording;
+mod standing;
 mod streams;
 mod workshop;
 
