@@ -279,16 +279,15 @@ fn first_digest(text: &str) -> Option<String> {
     best.or_else(|| digests().next()).map(|read| read.value)
 }
 
-/// The rest of a purl without empty segments before its qualifiers: they mean nothing (purl
-/// specification, "Rules for each purl component").
+/// The rest of a purl without empty segments before its qualifiers, and without those that only lead to
+/// the same place or out of it: they mean nothing (purl specification, "Rules for each purl component").
 fn without_empty(rest: &str) -> String {
     let end = rest.find(['?', '#']).unwrap_or(rest.len());
     let (path, tail) = rest.split_at_checked(end).unwrap_or((rest, ""));
-    let mut path = path.trim_matches('/').to_owned();
-    while path.contains("//") {
-        path = path.replace("//", "/");
-    }
-    path + tail
+    let segments = path
+        .split('/')
+        .filter(|segment| !matches!(*segment, "" | "." | ".."));
+    segments.collect::<Vec<_>>().join("/") + tail
 }
 
 #[cfg(test)]
@@ -307,6 +306,7 @@ mod tests {
             format!(" pkg:oci/myapp@sha256:{HEX} "),
             format!("PKG:OCI/myapp@sha256:{HEX}"),
             format!("pkg://oci/myapp@sha256:{HEX}"),
+            format!("pkg:oci/./myapp@sha256:{HEX}"),
             format!("pkg:oci/myapp@sha256:{HEX}?repository_url=ghcr.io/org/myapp&tag=1#sub/path"),
         ] {
             let read = ArtifactId::read(&text);

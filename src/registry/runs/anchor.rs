@@ -286,8 +286,8 @@ async fn by_unit(registry: &Registry, store: &dyn Store, text: &str) -> Result<R
     };
     match registry.unit_meant(store, &query).await {
         Ok((unit, Some(_))) => Ok(Resolved::One(Anchor::Unit(unit))),
-        Ok((_, None)) => Err(nothing(store, text).await),
-        Err(Error::Refused(
+        Ok((_, None))
+        | Err(Error::Refused(
             Refusal::NotFound { .. } | Refusal::InvalidArgument { .. } | Refusal::InvalidFields(_),
         )) => Err(nothing(store, text).await),
         Err(error) => Err(error),

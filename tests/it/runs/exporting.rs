@@ -343,7 +343,6 @@ fn a_file_appears_when_it_is_whole_and_none_is_written_over() {
 #[test]
 fn an_empty_registry_has_nothing_and_none_is_made() {
     let (_keep, db) = fresh();
-    drop(Server::on(&db));
     let output = ingest(&db, b"", &[]);
     assert_eq!(output.status.code(), Some(0));
     for format in ["cdevents", "cloudevents", "epr"] {
