@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
@@ -26,6 +27,25 @@ enum Request {
 struct Job {
     command: Command,
     answer: oneshot::Sender<Written>,
+    series: Option<Series>,
+}
+
+/// Commands of which none is written behind one that could not be: whether there is such a one.
+type Series = Arc<AtomicBool>;
+
+impl Job {
+    fn answer(self, written: Written) {
+        if let (Err(_), Some(series)) = (&written, &self.series) {
+            series.store(true, Ordering::Relaxed);
+        }
+        // Who asked may have gone.
+        let _ = self.answer.send(written);
+    }
+
+    fn is_behind_a_fault(&self) -> bool {
+        let series = self.series.as_ref();
+        series.is_some_and(|series| series.load(Ordering::Relaxed))
+    }
 }
 
 /// A handle on the writer task; the task ends when the last handle is dropped and the queue is
@@ -46,17 +66,23 @@ impl Writer {
     /// Has `command` written and waits until that is durable. A caller that stops waiting does not
     /// take the command back: it may still be written.
     pub async fn write(&self, command: Command) -> Written {
-        match self.queued(command).await {
+        match self.queued(command, None).await {
             Ok(answer) => answered(answer).await,
             Err(written) => written,
         }
     }
 
-    /// Has commands written in their order and waits until all of them are. Each is decided on its own.
+    /// Has commands written in their order and waits until all of them are. Each is decided on its own;
+    /// behind one that the database failed at, none is written.
     pub async fn write_in_order(&self, commands: Vec<Command>) -> Vec<Written> {
+        let series = Series::default();
         let mut queued = Vec::with_capacity(commands.len());
         for command in commands {
-            queued.push(self.queued(command).await);
+            let one = self.queued(command, Some(series.clone())).await;
+            if one.is_err() {
+                series.store(true, Ordering::Relaxed);
+            }
+            queued.push(one);
         }
         let mut written = Vec::with_capacity(queued.len());
         for one in queued {
@@ -69,9 +95,17 @@ impl Writer {
     }
 
     /// Queues a command; gives where its answer comes, or why it cannot be queued.
-    async fn queued(&self, command: Command) -> Result<oneshot::Receiver<Written>, Written> {
+    async fn queued(
+        &self,
+        command: Command,
+        series: Option<Series>,
+    ) -> Result<oneshot::Receiver<Written>, Written> {
         let (answer, written) = oneshot::channel();
-        let job = Request::Write(Box::new(Job { command, answer }));
+        let job = Request::Write(Box::new(Job {
+            command,
+            answer,
+            series,
+        }));
         let patience = Duration::from_secs(limits::WAIT_SECONDS);
         match timeout(patience, self.queue.send(job)).await {
             Ok(Ok(())) => Ok(written),
@@ -87,7 +121,11 @@ impl Writer {
         let (answer, _) = oneshot::channel();
         if self
             .queue
-            .try_send(Request::Write(Box::new(Job { command, answer })))
+            .try_send(Request::Write(Box::new(Job {
+                command,
+                answer,
+                series: None,
+            })))
             .is_err()
         {
             tracing::warn!("the writer's queue is full: an audit row was left out");
@@ -111,6 +149,13 @@ impl Writer {
 
 fn stopped() -> StoreError {
     StoreError::unavailable("the server is shutting down", "Start it again.")
+}
+
+fn behind_a_fault() -> Arc<StoreError> {
+    Arc::new(StoreError::unavailable(
+        "what stands before it could not be written",
+        "Look at the first failure.",
+    ))
 }
 
 /// The task ended with the command in its hands.
@@ -139,6 +184,11 @@ async fn run(store: Arc<dyn Store>, clock: Arc<dyn Clock>, mut requests: mpsc::R
         waiting.retain(|job| {
             !job.answer.is_closed() || matches!(job.command.action, Action::Audit(_))
         });
+        while let Some(at) = waiting.iter().position(Job::is_behind_a_fault) {
+            if let Some(job) = waiting.remove(at) {
+                job.answer(Err(behind_a_fault()));
+            }
+        }
         let batch = take_batch(&mut waiting);
         if !batch.is_empty() {
             let unfinished = write_batch(store.as_ref(), clock.as_ref(), batch).await;
@@ -195,44 +245,47 @@ fn take_batch(waiting: &mut VecDeque<Job>) -> Vec<Job> {
 
 /// Writes a batch and answers its jobs; gives back those for which the transaction had no time.
 async fn write_batch(store: &dyn Store, clock: &dyn Clock, batch: Vec<Job>) -> Vec<Job> {
-    let (commands, answers): (Vec<_>, Vec<_>) = batch
-        .into_iter()
-        .map(|job| (job.command, job.answer))
-        .unzip();
-    match store.write(&commands, clock.now()).await {
+    let mut commands = Vec::with_capacity(batch.len());
+    let mut asked = Vec::with_capacity(batch.len());
+    for job in batch {
+        commands.push(job.command);
+        asked.push((job.answer, job.series));
+    }
+    let together = store.write(&commands, clock.now()).await;
+    let jobs = commands.into_iter().zip(asked);
+    let mut jobs = jobs.map(|(command, (answer, series))| Job {
+        command,
+        answer,
+        series,
+    });
+    match together {
         Ok(decided) => {
-            let done = decided.len();
-            let mut answers = answers.into_iter();
-            for (decided, answer) in decided.into_iter().zip(answers.by_ref()) {
-                let _ = answer.send(Ok(decided));
+            for (decided, job) in decided.into_iter().zip(jobs.by_ref()) {
+                job.answer(Ok(decided));
             }
-            commands
-                .into_iter()
-                .skip(done)
-                .zip(answers)
-                .map(|(command, answer)| Job { command, answer })
-                .collect()
+            jobs.collect()
         }
-        Err(StoreError::Statement { .. } | StoreError::Inconsistent { .. })
-            if commands.len() > 1 =>
-        {
+        Err(StoreError::Statement { .. } | StoreError::Inconsistent { .. }) if jobs.len() > 1 => {
             // One command's data is at fault; its neighbours must not suffer.
             tracing::warn!(
-                commands = commands.len(),
+                commands = jobs.len(),
                 "a batch was rolled back; its commands are tried one by one"
             );
-            for (command, answer) in commands.into_iter().zip(answers) {
-                let written = store
-                    .write(std::slice::from_ref(&command), clock.now())
-                    .await;
-                let _ = answer.send(single(written));
+            for job in jobs {
+                if job.is_behind_a_fault() {
+                    job.answer(Err(behind_a_fault()));
+                    continue;
+                }
+                let command = std::slice::from_ref(&job.command);
+                let written = single(store.write(command, clock.now()).await);
+                job.answer(written);
             }
             Vec::new()
         }
         Err(error) => {
             let error = Arc::new(error);
-            for answer in answers {
-                let _ = answer.send(Err(error.clone()));
+            for job in jobs {
+                job.answer(Err(error.clone()));
             }
             Vec::new()
         }

@@ -480,29 +480,3 @@ fn a_cloudevent_stays_one_and_is_completed() {
         })
     );
 }
-
-#[test]
-fn a_custom_type_gets_the_form_that_receivers_take() {
-    for (declared, expected) in [
-        (
-            "dev.cdeventsx.mytool-scan.finished.0.1.0",
-            "dev.cdeventsx.mytool-scan.finished.0.1.0",
-        ),
-        (
-            "dev.cdeventsx.my_tool-scan.finished.0.1.0-draft",
-            "dev.cdeventsx.mytool-scan.finished.0.1.0",
-        ),
-        (
-            "dev.cdeventsx.scan.finished",
-            "dev.cdeventsx.epr-scan.finished.0.1.0",
-        ),
-        ("dev.cdeventsx.t-a-b.c_d.2", "dev.cdeventsx.t-ab.cd.2.1.0"),
-    ] {
-        let converted = convert(&event(declared, &json!({}))).unwrap();
-        assert_conforms(&converted);
-        assert_eq!(converted.event["context"]["type"], expected);
-        let kept = &converted.event["customData"]["x_context"]["type"];
-        assert_eq!(*kept == declared, declared != expected, "{kept}");
-    }
-    assert!(convert(&event("dev.cdeventsx.1-2.3", &json!({}))).is_err());
-}

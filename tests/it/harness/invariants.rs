@@ -102,9 +102,9 @@ const FAULTS: &[(&str, &str)] = &[
          + (SELECT count(*) FROM event_repeat f LEFT JOIN event e ON e.seq = f.seq WHERE e.seq IS NULL)",
     ),
     (
-        "a link, or a natural key, of an event that says nothing",
+        "a link of an event that says nothing, or a natural key of none",
         "SELECT (SELECT count(*) FROM link l LEFT JOIN facts f ON f.seq = l.seq WHERE f.seq IS NULL) \
-         + (SELECT count(*) FROM natural_key n LEFT JOIN facts f ON f.seq = n.seq WHERE f.seq IS NULL)",
+         + (SELECT count(*) FROM natural_key n LEFT JOIN event e ON e.seq = n.seq WHERE e.seq IS NULL)",
     ),
     (
         "the number of runs, or their running number",

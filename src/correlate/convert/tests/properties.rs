@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
-use super::{again, convert, envelope, would_be_taken};
+use super::{again, assert_conforms, convert, envelope, event, would_be_taken};
 use crate::correlate::facts::Conformance;
 use crate::correlate::verdict;
 use crate::domain::schema::cdevents::{self, Spec};
@@ -87,6 +87,32 @@ fn an_approval_keeps_aside_what_is_no_link_in_the_draft() {
     let aside = &converted.event["customData"]["x_links"];
     assert_eq!(aside[0]["tags"]["uri"], "https://example.com/a", "{aside}");
     assert_eq!(again(&converted).event, converted.event);
+}
+
+#[test]
+fn a_custom_type_gets_the_form_that_receivers_take() {
+    for (declared, expected) in [
+        (
+            "dev.cdeventsx.mytool-scan.finished.0.1.0",
+            "dev.cdeventsx.mytool-scan.finished.0.1.0",
+        ),
+        (
+            "dev.cdeventsx.my_tool-scan.finished.0.1.0-draft",
+            "dev.cdeventsx.mytool-scan.finished.0.1.0",
+        ),
+        (
+            "dev.cdeventsx.scan.finished",
+            "dev.cdeventsx.epr-scan.finished.0.1.0",
+        ),
+        ("dev.cdeventsx.t-a-b.c_d.2", "dev.cdeventsx.t-ab.cd.2.1.0"),
+    ] {
+        let converted = convert(&event(declared, &json!({}))).unwrap();
+        assert_conforms(&converted);
+        assert_eq!(converted.event["context"]["type"], expected);
+        let kept = &converted.event["customData"]["x_context"]["type"];
+        assert_eq!(*kept == declared, declared != expected, "{kept}");
+    }
+    assert!(convert(&event("dev.cdeventsx.1-2.3", &json!({}))).is_err());
 }
 
 proptest! {

@@ -218,7 +218,11 @@ fn what_payloads_say_is_forgotten_and_found_out_anew() {
     let facts: Vec<i64> = plan.index.facts.iter().map(|(seq, _)| *seq).collect();
     assert_eq!(facts, [3]);
     assert!(plan.index.links.iter().all(|link| link.seq == 3));
-    assert_eq!(plan.index.natural.len(), 1);
+    assert_eq!(
+        plan.index.natural.len(),
+        2,
+        "by what events are known when they come again stays"
+    );
     assert_eq!(
         (plan.index.numbers.runs, plan.index.numbers.last_run_num),
         (1, 1)
