@@ -419,12 +419,12 @@ async function flow(era, folder) {
       subject: { id: "run-77001", content: { pipelineName: "payments", ...content } },
     });
     const events = [event("started", "00", { uri: "https://ci.example.com/77001" }), event("finished", "41", { outcome: "failure" })];
-    const { recorded, results } = await mcp.record("record_cdevent", { events });
-    same([recorded, results.map((result) => result.verdict)], [2, ["conforms", "conforms"]]);
-    same((await mcp.record("record_cdevent", { events })).results.map((result) => result.status), ["repeated", "repeated"]);
+    const { recorded, each } = await mcp.record("record_cdevent", { events });
+    same([recorded, each.verdict], [2, "conforms"]);
+    same((await mcp.record("record_cdevent", { events })).each.status, "repeated");
     has(await mcp.text("correlate_pipeline_run", { anchor: "77001" }), "declared failure", "ran 41 s");
-    has(await mcp.text("list_pipeline_runs", { status: "failed" }), results[0].run, "«payments»");
-    same((await mcp.readJson(`epr://runs/${results[0].run}`)).run.declared, "failure");
+    has(await mcp.text("list_pipeline_runs", { status: "failed" }), each.run, "«payments»");
+    same((await mcp.readJson(`epr://runs/${each.run}`)).run.declared, "failure");
     const { mimeType } = await mcp.read("epr://runs/run-77001/timeline");
     same(mimeType, "text/plain");
   });
