@@ -7,7 +7,7 @@ ENGINE ?= $(shell command -v docker >/dev/null 2>&1 && echo docker || echo podma
 BINARY = $${CARGO_TARGET_DIR:-target}/debug/epr-mcp
 
 .DEFAULT_GOAL := help
-.PHONY: help test-deps test test-container image check bench demo generate snap
+.PHONY: help test-deps test test-container image check bench bench-large demo generate snap
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ check: ## Formatting, lints, documentation, scripts and dependencies, without wa
 bench: ## Run the benchmarks
 	$(CARGO) bench --locked
 	@scripts/bench-container
+
+bench-large: ## Measure pipeline runs among 10,000,000 events (EPR_BENCH_EVENTS for others; gigabytes of disk)
+	$(CARGO) bench --locked --bench registry -- large
 
 demo: ## Play the demo
 	@$(CARGO) run --locked --quiet -- demo

@@ -1,4 +1,4 @@
-//! The benchmark: six groups of figures, each beside its baseline from the same run.
+//! The benchmark: eight groups of figures, each beside its baseline from the same run.
 //!
 //! `cargo bench` runs all of them, `cargo bench --bench registry -- write search` those groups. A
 //! figure that misses its goal makes the exit code 1. What was measured is also written to
@@ -13,10 +13,18 @@
 )]
 
 mod registry {
+    pub(crate) mod bulk;
+    pub(crate) mod bulk_check;
+    pub(crate) mod cells;
     pub(crate) mod commands;
+    pub(crate) mod correlate;
     pub(crate) mod data;
     pub(crate) mod facts;
+    pub(crate) mod ingest;
+    pub(crate) mod ingest_postgres;
+    pub(crate) mod made;
     pub(crate) mod memory;
+    pub(crate) mod pipelines;
     pub(crate) mod plain;
     pub(crate) mod postgres;
     pub(crate) mod report;
@@ -34,10 +42,24 @@ use std::time::Instant;
 
 use registry::data::Databases;
 use registry::report::Report;
-use registry::{commands, data, facts, memory, postgres, sdk, search, spawn, write};
+use registry::{
+    commands, correlate, data, facts, ingest, memory, postgres, sdk, search, spawn, write,
+};
 
 /// The groups of figures, in the order in which they run.
-const GROUPS: [&str; 6] = ["spawn", "commands", "write", "search", "memory", "postgres"];
+const GROUPS: [&str; 9] = [
+    "spawn",
+    "commands",
+    "write",
+    "search",
+    "memory",
+    "postgres",
+    "ingest",
+    "correlate",
+    LARGE,
+];
+/// Runs only if it is asked for: its database takes minutes to build and gigabytes to keep.
+const LARGE: &str = "large";
 
 fn main() -> ExitCode {
     if std::env::var_os(sdk::ROLE).is_some() {
@@ -71,7 +93,8 @@ fn run() -> anyhow::Result<bool> {
             GROUPS.join(", ")
         );
     }
-    let wanted = |group: &str| asked.is_empty() || asked.iter().any(|a| a == group);
+    let wanted =
+        |group: &str| (asked.is_empty() && group != LARGE) || asked.iter().any(|a| a == group);
     let begun = Instant::now();
     // As many workers as the server has.
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -99,6 +122,15 @@ fn run() -> anyhow::Result<bool> {
     }
     if wanted("postgres") {
         runtime.block_on(postgres::run(&databases, &mut report))?;
+    }
+    if wanted("ingest") {
+        runtime.block_on(ingest::run(&databases, &mut report))?;
+    }
+    if wanted("correlate") {
+        runtime.block_on(correlate::run(&databases, &mut report))?;
+    }
+    if wanted(LARGE) {
+        runtime.block_on(correlate::run_large(&databases, &mut report))?;
     }
     println!("{report}");
     println!("Took {:.0} s.", begun.elapsed().as_secs_f64());

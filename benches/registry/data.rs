@@ -19,6 +19,7 @@ use sha2::{Digest as _, Sha256};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, Row as _, SqliteConnection};
 
+use super::bulk;
 use super::world::{self, Deliveries};
 
 pub(crate) const SMALL: usize = 10_000;
@@ -27,7 +28,7 @@ pub(crate) const LARGE: usize = 1_000_000;
 /// Increase it when other rows are generated.
 pub(crate) const GENERATION: u32 = 1;
 /// What the events are spread over. Shorter than any retention, so that nothing is deleted.
-const SPAN_MICROS: i64 = 60 * 86_400 * 1_000_000;
+pub(crate) const SPAN_MICROS: i64 = 60 * 86_400 * 1_000_000;
 
 /// Where the databases are. Those that are measured read-only are used in place.
 #[derive(Debug)]
@@ -39,6 +40,8 @@ pub(crate) struct Databases {
     pub(crate) medium: PathBuf,
     /// 1,000,000 events, if it was asked for.
     pub(crate) large: PathBuf,
+    /// What all of them depend on.
+    key: String,
 }
 
 impl Databases {
@@ -53,8 +56,9 @@ impl Databases {
             medium: path("medium"),
             large: path("large"),
             folder: folder.clone(),
+            key,
         };
-        databases.drop_others(&key)?;
+        databases.drop_others()?;
         build(&databases.small, SMALL).await?;
         build(&databases.medium, MEDIUM).await?;
         if with_large {
@@ -64,17 +68,38 @@ impl Databases {
     }
 
     /// Databases of other schemas are of no more use.
-    fn drop_others(&self, key: &str) -> anyhow::Result<()> {
+    fn drop_others(&self) -> anyhow::Result<()> {
         for entry in fs::read_dir(&self.folder)? {
             let path = entry?.path();
             let own = path
                 .file_name()
-                .is_some_and(|name| name.to_string_lossy().contains(key));
+                .is_some_and(|name| name.to_string_lossy().contains(&self.key));
             if !own && path.is_file() {
                 fs::remove_file(path)?;
             }
         }
         Ok(())
+    }
+
+    /// A database of so many events of pipeline runs; built if it is missing.
+    pub(crate) async fn runs(&self, events: usize) -> anyhow::Result<PathBuf> {
+        let name = |generation| format!("runs-{generation}-");
+        let own = name(bulk::GENERATION);
+        for entry in fs::read_dir(&self.folder)? {
+            let path = entry?.path();
+            let old = path.file_name().is_some_and(|file| {
+                let file = file.to_string_lossy();
+                file.starts_with("runs-") && !file.starts_with(&own)
+            });
+            if old {
+                fs::remove_file(path)?;
+            }
+        }
+        let path = self.folder.join(format!("{own}{events}-{}.db", self.key));
+        if !path.exists() {
+            bulk::build(&path, events).await?;
+        }
+        Ok(path)
     }
 
     /// A folder that goes when it is dropped, on the same disk.
@@ -198,13 +223,7 @@ async fn build(path: &Path, events: usize) -> anyhow::Result<()> {
         return Ok(());
     }
     let begun = Instant::now();
-    let part = path.with_extension("part");
-    for suffix in ["part", "part-wal", "part-shm"] {
-        let old = path.with_extension(suffix);
-        if old.exists() {
-            fs::remove_file(old)?;
-        }
-    }
+    let part = fresh(path)?;
     let options = SqliteOptions {
         durability: Durability::Normal,
         ..SqliteOptions::new(&part)
@@ -216,6 +235,17 @@ async fn build(path: &Path, events: usize) -> anyhow::Result<()> {
     let bytes = fs::metadata(path)?.len() / 1_000_000;
     println!("Built {events} events in {seconds:.0} s ({bytes} MB).");
     Ok(())
+}
+
+/// Where a database is built that becomes this file; what was left there is removed.
+pub(crate) fn fresh(path: &Path) -> anyhow::Result<PathBuf> {
+    for suffix in ["part", "part-wal", "part-shm"] {
+        let old = path.with_extension(suffix);
+        if old.exists() {
+            fs::remove_file(old)?;
+        }
+    }
+    Ok(path.with_extension("part"))
 }
 
 /// Records so many events in a new registry.

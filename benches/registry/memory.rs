@@ -47,7 +47,7 @@ pub(crate) fn run(databases: &Databases, report: &mut Report) -> anyhow::Result<
 }
 
 /// Megabytes that the kernel tells of a process.
-fn resident(pid: u32, field: &str) -> anyhow::Result<f64> {
+pub(crate) fn resident(pid: u32, field: &str) -> anyhow::Result<f64> {
     let status = fs::read(format!("/proc/{pid}/status"))?;
     let status = String::from_utf8_lossy(&status);
     let line = status

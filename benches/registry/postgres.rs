@@ -26,8 +26,14 @@ pub(crate) const ROLE: &str = "EPR_BENCH_POSTGRES_WRITER";
 const CALLERS: usize = 32;
 const ROUNDS: usize = 7;
 
+/// What a kept database depends on.
+const MIGRATIONS: [&str; 2] = [
+    include_str!("../../migrations/postgres/0001_registry.sql"),
+    include_str!("../../migrations/postgres/0002_correlation.sql"),
+];
+
 /// A running server, stopped when it is dropped.
-struct Server {
+pub(crate) struct Server {
     folder: PathBuf,
     /// The URL without a database.
     base: String,
@@ -39,10 +45,12 @@ fn script() -> PathBuf {
 
 impl Server {
     /// One for databases of this schema; those of others are removed.
-    fn start(databases: &Databases) -> anyhow::Result<Self> {
+    pub(crate) fn start(databases: &Databases) -> anyhow::Result<Self> {
         let mut hash = Sha256::new();
         hash.update(data::GENERATION.to_be_bytes());
-        hash.update(include_str!("../../migrations/postgres/0001_registry.sql"));
+        for migration in MIGRATIONS {
+            hash.update(migration);
+        }
         let digest: String = hash
             .finalize()
             .iter()
@@ -97,7 +105,7 @@ impl Server {
     }
 
     /// A database that is a copy of another, in place of an older copy.
-    async fn copy(&self, from: &str, name: &str) -> anyhow::Result<String> {
+    pub(crate) async fn copy(&self, from: &str, name: &str) -> anyhow::Result<String> {
         self.administer(format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
             .await?;
         self.administer(format!("CREATE DATABASE {name} TEMPLATE {from}"))
@@ -205,7 +213,7 @@ async fn writing(server: &Server, report: &mut Report) -> anyhow::Result<()> {
     let place = Place::postgres(&ours)?;
     let pair = Pair::new(place.clone(), plain::Pool::Postgres(plain.clone()), &gate).await?;
     pair.warm().await?;
-    same_rows(&ours, &theirs).await?;
+    same_rows(&ours, &theirs, &write::SAME).await?;
     pair.measure(GROUP, &[(1, 0.8), (CALLERS, 2.0)], report)
         .await?;
     pair.close().await;
@@ -377,8 +385,8 @@ async fn bare(pool: &PgPool, callers: usize) -> anyhow::Result<f64> {
 }
 
 /// Makes sure that the baseline does the same work.
-async fn same_rows(ours: &str, theirs: &str) -> anyhow::Result<()> {
-    for sql in write::SAME {
+pub(crate) async fn same_rows(ours: &str, theirs: &str, all: &[&str]) -> anyhow::Result<()> {
+    for sql in all {
         let mut found = Vec::new();
         for url in [ours, theirs] {
             let mut connection = PgConnection::connect(url).await?;

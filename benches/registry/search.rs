@@ -125,7 +125,7 @@ pub(crate) async fn compare(
 }
 
 /// Reads a file once; systems that are short of memory, or think so, drop what lies idle.
-fn into_cache(path: &std::path::Path) -> anyhow::Result<()> {
+pub(crate) fn into_cache(path: &std::path::Path) -> anyhow::Result<()> {
     std::io::copy(&mut std::fs::File::open(path)?, &mut std::io::sink())?;
     Ok(())
 }

@@ -90,6 +90,9 @@ impl Registry {
         row: Option<i64>,
         groups: Vec<Group>,
     ) -> Result<Vec<GateView>> {
+        if groups.is_empty() {
+            return Ok(Vec::new());
+        }
         let ids: BTreeSet<ReceiverId> = groups
             .iter()
             .flat_map(|g| g.event_receiver_ids.iter().copied())
