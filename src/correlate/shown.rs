@@ -8,8 +8,10 @@ use crate::limits;
 
 /// Microseconds in a second.
 pub(crate) const SECOND: i64 = 1_000_000;
-const MINUTE: i64 = 60 * SECOND;
-const HOUR: i64 = 60 * MINUTE;
+/// Microseconds in a minute.
+pub(crate) const MINUTE: i64 = 60 * SECOND;
+/// Microseconds in an hour.
+pub(crate) const HOUR: i64 = 60 * MINUTE;
 /// Microseconds in a day.
 pub(crate) const DAY: i64 = 24 * HOUR;
 

@@ -3,15 +3,10 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use serde_json::{Map, Value};
+pub(super) use crate::correlate::shown::{DAY, HOUR, MINUTE, SECOND, call, count};
 
-use crate::domain::text::{escape_hidden_in_json, is_hidden, quoted_to};
-
-/// Microseconds in a second.
-pub(super) const SECOND: i64 = 1_000_000;
-const MINUTE: i64 = 60 * SECOND;
-const HOUR: i64 = 60 * MINUTE;
-const DAY: i64 = 24 * HOUR;
+use crate::correlate::shown::quoted_within as shown;
+use crate::domain::text::is_hidden;
 
 /// A length of time: `340 ms`, `12.3 s`, `4 m 10 s`, `3 h 05 m 12 s`, `2 d 03 h 05 m`. What is
 /// smaller than the last unit is cut off. A negative length has no meaning here and is nothing.
@@ -61,19 +56,6 @@ pub(super) fn percent(part: i64, whole: i64) -> String {
         0 if part > 0 => "<1%".to_owned(),
         100 if hundredfold < whole * 100 => ">99%".to_owned(),
         share => format!("{share}%"),
-    }
-}
-
-/// Text from outside inside «…», in about `most` bytes however much of it has to be escaped.
-pub(super) fn shown(text: &str, most: usize) -> String {
-    let mut limit = most;
-    loop {
-        let out = quoted_to(text.trim(), limit);
-        // The quotes and the number of what is missing come on top.
-        if out.len() <= most + 24 || limit <= 8 {
-            return out;
-        }
-        limit /= 2;
     }
 }
 
@@ -181,24 +163,6 @@ pub(super) fn each(begin: &str, number: usize, one: &str) -> String {
     } else {
         format!("{begin} {number} {one}s")
     }
-}
-
-/// `1 event`, `2 events`.
-pub(super) fn count(number: usize, one: &str) -> String {
-    let s = if number == 1 { "" } else { "s" };
-    format!("{number} {one}{s}")
-}
-
-/// A call written out: the tool's name and its arguments as JSON.
-pub(super) fn call(tool: &str, arguments: &[(&str, &str)]) -> String {
-    let arguments: Map<String, Value> = arguments
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), (*value).into()))
-        .collect();
-    format!(
-        "{tool} {}",
-        escape_hidden_in_json(&Value::Object(arguments).to_string())
-    )
 }
 
 /// Items joined until `most` are shown; the rest is counted.

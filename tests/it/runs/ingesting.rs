@@ -116,9 +116,11 @@ fn events_of_one_unit_are_recorded_in_the_order_of_the_file() {
 #[test]
 #[cfg(unix)]
 fn a_database_that_fails_ends_the_reading_and_it_goes_on_in_order() {
-    if engine::engine() != Engine::Sqlite {
-        return;
-    }
+    assert_eq!(
+        engine::engine(),
+        Engine::Sqlite,
+        "a file is what is filled up"
+    );
     let (folder, db) = fresh();
     let count = 4_000;
     let file = folder.path().join("events.ndjson");
